@@ -1,0 +1,71 @@
+/** Agent profiles, runs and what a run came to. */
+
+export interface AgentProfile {
+  name: string;
+  adapter: 'command';
+  /** argv. */
+  command: string[];
+  env: Record<string, string>;
+  model: string | null;
+  effort: string | null;
+  limits: { wallMs: number; stallMs: number; outputBytes: number };
+  sandbox: 'auto' | 'none';
+}
+
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  cacheReadTokens: number;
+  cacheCreationTokens: number;
+  /** null = unknown, never 0 in its place. */
+  costUsd: number | null;
+  model: string | null;
+}
+
+export type FailureClass =
+  | 'exit-code'
+  | 'signal'
+  | 'wall-limit'
+  | 'stall-limit'
+  | 'bad-result'
+  | 'no-commit'
+  | 'refused-import'
+  | 'setup-failed'
+  | 'verdict-fail'
+  | 'transient'
+  | 'stopped'
+  | 'host-lost'
+  | 'profile-missing';
+
+/**
+ * What a run came to, decided by domain/agents/outcome.ts from the exit record, the result file, git and our own kill
+ * marker, in that order of trust. Only `fault` spends the attempt budget.
+ */
+export type RunOutcome =
+  | { kind: 'passed'; summary: string | null }
+  | { kind: 'failed'; summary: string | null }
+  | { kind: 'needs-human'; question: string; summary: string | null }
+  | { kind: 'fault'; failureClass: FailureClass; reason: string; summary: string | null }
+  | { kind: 'transient'; failureClass: 'transient' | 'host-lost'; reason: string; retryAfterSeconds: number | null }
+  | { kind: 'stopped'; reason: string };
+
+/** Told to the task workflow when a run is over; logs and transcripts stay on disk, by reference. */
+export interface RunReport {
+  runId: string;
+  outcome: RunOutcome;
+  /** Head of the task's branch as read back from the remote; null if nothing is there yet. */
+  head: string | null;
+  /** Commits this run added. */
+  commits: number;
+  /** What a `forbidden` stage committed and lost, or leftovers that were committed for the agent. */
+  notes: string[];
+}
+
+/** Facts that go into the next prompt; texts longer than a few KiB stay in the store, by reference. */
+export type Feedback =
+  | { kind: 'finding'; stage: string; text: string }
+  | { kind: 'rejection'; stage: string; text: string }
+  | { kind: 'answer'; text: string; question: string | null }
+  | { kind: 'fault'; stage: string; text: string }
+  | { kind: 'conflict'; base: string; paths: string[]; hunks: string }
+  | { kind: 'red'; check: string; command: string[]; tail: string };

@@ -1,0 +1,129 @@
+/** What a landing is made of. The protocol is described in docs/landing.md. */
+import type { FailedCheck, VerdictKind } from '../checks/types.js';
+import type { Landed, Priority } from '../tasks.js';
+
+export type Strategy = 'auto' | 'rebase-ff' | 'merge';
+
+/** What makes an entry that entry: entry id = H(repo, base, task, generation, head, try). */
+export interface EntryIdentity {
+  repo: string;
+  base: string;
+  /** `web/ET-012` */
+  task: string;
+  workItem: string;
+  generation: number;
+  /** The head on the remote at refs/signalbox/heads/<work item>. */
+  head: string;
+  /** Rises with each enqueue. */
+  try: number;
+  entry: string;
+}
+
+/** Sent with `enqueue`. */
+export interface EnqueueRequest extends EntryIdentity {
+  /** Workflow that hears `mergeSettled`. */
+  workflowId: string;
+  title: string;
+  priority: Priority;
+  /** RFC 3339 UTC, whole seconds. */
+  enqueuedAt: string;
+}
+
+/**
+ * Everything that decides the bytes of a landing. The commit ids follow from it alone:
+ * plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp).
+ */
+export interface LandingPlan {
+  plan: string;
+  entry: EntryIdentity;
+  /** `auto` is resolved by now. */
+  strategy: 'rebase-ff' | 'merge';
+  baseOid: string;
+  /** Tip ref (refs/signalbox/tip/<base>) that the landing replaces. */
+  lastTip: string;
+  /** Message of the landing commit without trailers. */
+  message: string;
+  /** Blob oid of the attributes file built from base's `.gitattributes`, or null. */
+  attributes: string | null;
+  /** Whole seconds since the epoch. */
+  timestamp: number;
+  /** Results: what base will be, and its tree. */
+  commit: string;
+  tree: string;
+}
+
+/** A landing that was proven by reading the remote back. */
+export interface Landing extends Landed {
+  entry: string;
+  task: string;
+  generation: number;
+  head: string;
+  verdict: VerdictKind;
+}
+
+export interface ConflictFacts {
+  paths: string[];
+  /** The conflicted regions as git shows them, cut to 32 KiB. */
+  hunks: string;
+}
+
+export type PrepareResult =
+  | { kind: 'planned'; plan: LandingPlan }
+  /** Base already contains the head: nothing to land. */
+  | { kind: 'contained'; baseOid: string }
+  /** This entry, or this task in this generation, landed before. */
+  | { kind: 'landed'; landing: Landing }
+  | { kind: 'conflict'; conflict: ConflictFacts; baseOid: string }
+  /** Never landable as it is: forged trailers, hostile tree, a missing head. */
+  | { kind: 'refused'; reason: string }
+  | { kind: 'blocked'; block: QueueBlock };
+
+export type PublishResult =
+  | { kind: 'landed'; landing: Landing }
+  /** Base or fence moved: fence, prepare again, keep the place. */
+  | { kind: 'stale'; reason: string }
+  /** A pause or freeze stood in the store at the moment of publishing. */
+  | { kind: 'gated'; reason: string }
+  /** The task no longer wants it. */
+  | { kind: 'unwanted'; reason: string }
+  | { kind: 'blocked'; block: QueueBlock };
+
+/** What the fence + resolve of a doubtful plan found. */
+export type FenceResult =
+  { kind: 'landed'; landing: Landing } | { kind: 'not-landed'; tip: string } | { kind: 'blocked'; block: QueueBlock };
+
+export type BlockCode = 'base-rewound' | 'base-missing' | 'base-red' | 'foreign-lock' | 'tip-missing' | 'push-refused';
+
+export interface QueueBlock {
+  code: BlockCode;
+  reason: string;
+  /** The command that clears it, as a user types it; null when it clears by itself. */
+  clearedBy: string | null;
+  /** The base tip when the block was raised: a newer one may clear `base-red`. */
+  baseOid: string | null;
+  since: string;
+}
+
+/** How an entry left the queue; told to its task, and again whenever the same entry is enqueued. */
+export type MergeOutcome =
+  | { kind: 'landed'; landing: Landing }
+  | { kind: 'contained' }
+  | { kind: 'conflict'; conflict: ConflictFacts; baseOid: string }
+  | { kind: 'red'; failed: FailedCheck | null }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'withdrawn'; reason: string };
+
+export type EntryPhase = 'queued' | 'preparing' | 'checking' | 'publishing';
+export type QueueStateName = 'running' | 'paused' | 'draining' | 'frozen' | 'blocked';
+
+/** A pause, drain or freeze of a repository, or of one base of it (`base` null = all). */
+export interface Gate {
+  id: number;
+  repo: string;
+  kind: 'pause' | 'drain' | 'freeze';
+  scope: 'all' | 'admission' | 'landing';
+  base: string | null;
+  reason: string;
+  by: string;
+  since: string;
+}

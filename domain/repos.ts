@@ -1,0 +1,45 @@
+/** A repository as it is registered: the validated request plus what was found out about its remote. */
+import type { CheckConfig, SetupConfig } from './checks/types.js';
+import type { Strategy } from './merge-queue/types.js';
+import type { Pipeline } from './pipeline/types.js';
+
+/** Credentials by reference only; resolved on the host at spawn, never stored, never seen by agents. */
+export interface RepoAuth {
+  kind: 'none' | 'token' | 'ssh-key' | 'helper';
+  /** `env:NAME` or `file:PATH`; null for `none`. */
+  ref: string | null;
+}
+
+export interface RepoConfig {
+  auth: RepoAuth;
+  merge: { strategy: Strategy };
+  /** `update`: keep a checked-out remote in step after each landing. */
+  checkout: null | 'update';
+  setup: SetupConfig | null;
+  /** All are required for landing, in this order. */
+  checks: CheckConfig[];
+  pipeline: Pipeline | null;
+}
+
+export interface RepoFacts {
+  /** Where heads go: custom refs, or the fallback below refs/heads for remotes that refuse them. */
+  headsPrefix: 'refs/signalbox/heads/' | 'refs/heads/signalbox/heads/';
+  tipPrefix: 'refs/signalbox/tip/' | 'refs/tags/signalbox/tip/';
+  /** A path on this machine, or an address. */
+  local: boolean;
+  /** A local remote with a work tree whose HEAD is the base branch. */
+  checkedOut: boolean;
+}
+
+export interface Repo {
+  id: string;
+  remote: string;
+  remoteKey: string;
+  base: string;
+  prefix: string;
+  config: RepoConfig;
+  facts: RepoFacts;
+  /** Base oid at `repo add`: where the audit begins. */
+  adoptedAt: string;
+  createdAt: string;
+}

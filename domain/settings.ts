@@ -1,0 +1,105 @@
+import ms from 'ms';
+import { SignalboxError, type Fault } from './errors.js';
+
+/**
+ * Every setting, once: its name without the `SIGNALBOX_` prefix, default, range and meaning. Durations are written
+ * like `15m` and held as milliseconds. `parseSettings` is called once at start; the result is frozen.
+ */
+interface Spec<T> {
+  default: string | null;
+  meaning: string;
+  parse: (text: string) => T;
+}
+
+const DURATION_MIN = 100;
+const DURATION_MAX = 365 * 24 * 3600 * 1000;
+
+/** Parses `100ms`, `15m`, `2 h`, `3d` into milliseconds; throws with what is allowed. */
+export function parseDuration(text: string): number {
+  const value = /^\d+(\.\d+)?\s?(ms|s|m|h|d|w)$/.test(text) ? ms(text as ms.StringValue) : NaN;
+  if (!Number.isFinite(value) || value < DURATION_MIN || value > DURATION_MAX) {
+    throw new RangeError('a duration like 100ms, 30s, 15m, 2h or 3d, from 100ms to 365d');
+  }
+  return value;
+}
+
+const duration = (fallback: string, meaning: string): Spec<number> => ({
+  default: fallback,
+  meaning,
+  parse: parseDuration,
+});
+
+const integer = (fallback: string, min: number, max: number, meaning: string): Spec<number> => ({
+  default: fallback,
+  meaning,
+  parse: (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) throw new RangeError(`a whole number from ${min} to ${max}`);
+    return value;
+  },
+});
+
+const pattern = (fallback: string | null, re: RegExp, allowed: string, meaning: string): Spec<string | null> => ({
+  default: fallback,
+  meaning,
+  parse: (text) => {
+    if (!re.test(text)) throw new RangeError(allowed);
+    return text;
+  },
+});
+
+export const SETTINGS = {
+  AGENT_STALE: duration('2m', 'silence after which a host or an agent counts as offline'),
+  MERGE_LEASE: duration('15m', 'how long a publish may go without a heartbeat before another host may fence it'),
+  BACKOFF_BASE: duration('10s', 'transient failures wait min(base*2^n, max), n from 1'),
+  BACKOFF_MAX: duration('600s', 'longest backoff of a transient failure'),
+  MAX_ATTEMPTS: integer('2', 1, 100, 'faults allowed per stage and visit'),
+  AGENT_SLOTS: integer('0', 0, 1000, 'agents at once on this host; 0 = number of cores'),
+  CHECK_SLOTS: integer('0', 0, 1000, 'checks at once on this host; 0 = half the cores, at least one'),
+  MAX_BODY: integer('65536', 1024, 16 * 1024 * 1024, 'largest request body of the API, bytes'),
+  HOST_ID: pattern(
+    null,
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    '^[a-z0-9][a-z0-9._-]{0,63}$',
+    'stable name of this host; default: the machine name',
+  ),
+  QUEUE_PREFIX: pattern(
+    'signalbox',
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    '^[a-z0-9][a-z0-9._-]{0,63}$',
+    'prefix of all task queues, one per environment',
+  ),
+  LOG_LEVEL: pattern(
+    'info',
+    /^(debug|info|warn|error|silent)$/,
+    'debug, info, warn, error or silent',
+    'least level that is logged',
+  ),
+} as const satisfies Record<string, Spec<unknown>>;
+
+export type SettingName = keyof typeof SETTINGS;
+type Parsed = { [K in SettingName]: ReturnType<(typeof SETTINGS)[K]['parse']> };
+export type Settings = Readonly<Parsed>;
+
+/** Reads all settings from an environment-like record (`SIGNALBOX_<NAME>`); refuses every bad value at once, by name. */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const faults: Fault[] = [];
+  const out: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(SETTINGS) as [SettingName, Spec<unknown>][]) {
+    const text = env[`SIGNALBOX_${name}`] ?? spec.default;
+    if (text === null || text === '') {
+      out[name] = null;
+      continue;
+    }
+    try {
+      out[name] = spec.parse(text);
+    } catch (err) {
+      faults.push({ field: `SIGNALBOX_${name}`, value: text, message: `allowed: ${(err as Error).message}` });
+    }
+  }
+  if (faults.length > 0) {
+    const lines = faults.map((f) => `${f.field}=${String(f.value)}: ${f.message}`);
+    throw new SignalboxError('invalid-setting', lines.join('; '), { faults });
+  }
+  return Object.freeze(out) as unknown as Settings;
+}

@@ -1,0 +1,70 @@
+/** The words of a task that programs outside rely on: states, waits, counters, costs. Shapes as the API shows them. */
+
+export type Priority = 'low' | 'normal' | 'high' | 'urgent';
+export const PRIORITIES: readonly Priority[] = ['urgent', 'high', 'normal', 'low'];
+
+export type TaskStateName = 'queued' | 'running' | 'waiting' | 'done' | 'failed' | 'cancelled';
+export const TERMINAL_STATES: readonly TaskStateName[] = ['done', 'failed', 'cancelled'];
+
+/** What a task waits for. `start`: accepted, its workflow not begun; `host`: a free slot or a live host. */
+export type WaitKind =
+  'start' | 'approval' | 'answer' | 'host' | 'backoff' | 'agent' | 'check' | 'merge-queue' | 'freeze';
+
+/** Why an `answer` or `check` wait stands. */
+export type WaitCode = 'attempts' | 'bound' | 'question' | 'base-red' | 'refused' | 'blocked' | 'invalid';
+
+export interface Waiting {
+  kind: WaitKind;
+  /** RFC 3339 UTC. */
+  since: string;
+  until: string | null;
+  detail: string;
+  code: WaitCode | null;
+  /** For an approval: the head read back at the end of the stage it is of, and the document, if the stage names one. */
+  artifact: { path: string | null; sha: string } | null;
+  /** Who or what can end the wait: roles, commands, workflow ids. */
+  unblockedBy: string[];
+  links: Record<string, string>;
+}
+
+/** Four counters that never mix: only `faults` spends the attempt budget. */
+export interface Counters {
+  faults: number;
+  transient: number;
+  followUps: number;
+  humanWaits: number;
+}
+
+export interface Cost {
+  usd: number;
+  inputTokens: number;
+  outputTokens: number;
+  cacheReadTokens: number;
+  cacheCreationTokens: number;
+}
+
+/** A landing that was read back from the remote. */
+export interface Landed {
+  commit: string;
+  tree: string;
+  /** The base oid it was checked on. */
+  base: string;
+  plan: string;
+  at: string;
+}
+
+/** `web/ET-012` */
+export function taskName(repo: string, workItem: string): string {
+  return `${repo}/${workItem}`;
+}
+
+/** Splits `web/ET-012`; null if it is not of that form. */
+export function parseTaskName(name: string): { repo: string; workItem: string } | null {
+  const match = /^([a-z0-9][a-z0-9._-]{0,63})\/([A-Z][A-Z0-9]{0,15}-[0-9]{1,9})$/.exec(name);
+  return match?.[1] !== undefined && match[2] !== undefined ? { repo: match[1], workItem: match[2] } : null;
+}
+
+/** `ET`, 12 → `ET-012`: at least three digits. */
+export function workItemName(prefix: string, number: number): string {
+  return `${prefix}-${String(number).padStart(3, '0')}`;
+}

@@ -1,0 +1,166 @@
+/**
+ * What workflows may ask the world to do: one interface per task queue. Implemented under activities/; the proxies,
+ * one per reliability class, are in workflows/proxies.ts.
+ */
+import type { AgentStage } from '../domain/pipeline/types.js';
+import type { Feedback, RunReport } from '../domain/agents/types.js';
+import type { CheckSource, FailedCheck, Verdict } from '../domain/checks/types.js';
+import type {
+  EnqueueRequest,
+  EntryIdentity,
+  FenceResult,
+  Gate,
+  LandingPlan,
+  MergeOutcome,
+  PrepareResult,
+  PublishResult,
+} from '../domain/merge-queue/types.js';
+import type { Counters, Landed, TaskStateName, Waiting } from '../domain/tasks.js';
+import type { Decision, QueueView } from './messages.js';
+
+/**
+ * A picture of the task for lists and search, written inside the activity that changed the world. An older picture
+ * never overwrites a newer one: version = (generation, run id, seq); a new current run claims the row.
+ */
+export interface TaskMirror {
+  repo: string;
+  workItem: string;
+  generation: number;
+  /** Temporal run id and a counter of this run. */
+  runId: string;
+  seq: number;
+  state: TaskStateName;
+  stage: string;
+  agentRunning: string | null;
+  head: string | null;
+  waitingOn: Waiting | null;
+  landed: Landed | null;
+  counters: Counters;
+  humanSeconds: number;
+}
+
+export interface RunRequest {
+  runId: string;
+  repo: string;
+  workItem: string;
+  generation: number;
+  stage: string;
+  /** n-th run of the stage in this generation, from 1. */
+  attempt: number;
+  /** Profile name. */
+  agent: string;
+  /** The host that holds the task's clone, if any: preferred. */
+  preferHost: string | null;
+  workflowId: string;
+}
+
+export type RunGrant =
+  | { granted: true; host: string }
+  /** No slot or no live host: the job waits in line; `runGranted` comes when it is its turn. */
+  | { granted: false; ahead: number; reason: string };
+
+export interface RunAgentInput {
+  run: RunRequest;
+  host: string;
+  stage: AgentStage;
+  branch: string;
+  base: string;
+  /** Overrides by a redo. */
+  overrides: { model: string | null; effort: string | null; prompt: string | null };
+  feedback: Feedback[];
+  /** Head that the branch is reset to before the run, when the clone has to be made anew; null = start from base. */
+  head: string | null;
+  mirror: TaskMirror;
+}
+
+/** Postgres; seconds. Infrastructure errors are retried for ever, data errors end in a wait for a person. */
+export interface RecordActivities {
+  mirrorTask(mirror: TaskMirror): Promise<void>;
+  /** Puts the job in line (idempotent by run id) and grants a slot if one is free. */
+  requestRun(run: RunRequest, mirror: TaskMirror): Promise<RunGrant>;
+  /** Takes a job that was not started out of the line, or marks one whose host is lost; gives its slot on. */
+  dropRun(runId: string, reason: string): Promise<void>;
+  recordDecision(
+    repo: string,
+    workItem: string,
+    generation: number,
+    decision: Decision,
+    intent: number | null,
+    mirror: TaskMirror,
+  ): Promise<void>;
+  /** The verdict if there is one, else starts or joins the check workflow with a subscription for `subscriber`. */
+  requestCheck(input: CheckRequest): Promise<CheckAnswer>;
+  /** Stores a verdict, once; the first one stays. */
+  recordVerdict(verdict: Verdict, runs: CheckRunResult[]): Promise<Verdict>;
+  /** Row + signal-with-start of the queue; the same entry again re-tells its outcome if it is settled. */
+  enqueueLanding(
+    request: EnqueueRequest,
+    mirror: TaskMirror,
+  ): Promise<{ settled: MergeOutcome | null; position: number | null }>;
+  withdrawLanding(repo: string, base: string, entry: string, reason: string): Promise<void>;
+  /** Rows for the queue's entries, its state, and settled outcomes; landings are written here, once. */
+  recordQueue(update: QueueRecord): Promise<void>;
+  readGates(repo: string): Promise<Gate[]>;
+  /** A live host for this kind of work, the preferred one if it lives; null when none does. */
+  liveHost(kind: 'git' | 'check', prefer: string | null): Promise<{ host: string | null }>;
+}
+
+export interface CheckRequest {
+  repo: string;
+  /** Names of checks, in order; null = all of the repository. */
+  checks: string[] | null;
+  source: CheckSource;
+  subscriber: string;
+  /** Written with the request, when a task asks. */
+  mirror: TaskMirror | null;
+}
+
+export type CheckAnswer = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string; workflowId: string };
+
+/** Input of the check workflow. */
+export interface CheckInput {
+  key: string;
+  repo: string;
+  tree: string;
+  configHash: string;
+  checks: string[] | null;
+  source: CheckSource;
+  queuePrefix: string;
+  subscribers: string[];
+}
+
+export type CheckRunResult =
+  | { kind: 'green'; seconds: number }
+  | { kind: 'red'; seconds: number; failed: FailedCheck }
+  | { kind: 'fault'; reason: string };
+
+export interface QueueRecord {
+  view: QueueView;
+  /** Workflow run id and a counter: an older picture never wins. */
+  runId: string;
+  seq: number;
+  settled: { identity: EntryIdentity; outcome: MergeOutcome }[];
+}
+
+/** On the host's git queue: the gate repository; minutes. */
+export interface GitActivities {
+  prepareLanding(request: EnqueueRequest): Promise<PrepareResult>;
+  /** One publish at a time per queue; heartbeats; looks before it acts. `tree` is the tree of the verdict. */
+  publishLanding(plan: LandingPlan, verdict: { kind: 'green' | 'none'; tree: string }): Promise<PublishResult>;
+  /** Replaces the tip by a nonce commit, leased, then resolves the plan. Safe to repeat. */
+  fenceLanding(repo: string, base: string, plan: LandingPlan | null): Promise<FenceResult>;
+  /** Ends the processes of a run now. */
+  stopRun(runId: string, reason: string): Promise<void>;
+  /** Deletes clone and run directories of a task that is over. */
+  cleanUpTask(repo: string, workItem: string): Promise<void>;
+}
+
+/** On the host's agent queue; hours. */
+export interface AgentActivities {
+  runAgent(input: RunAgentInput): Promise<RunReport>;
+}
+
+/** On the host's check queue. */
+export interface CheckActivities {
+  runCheck(input: CheckInput, attempt: number): Promise<CheckRunResult>;
+}

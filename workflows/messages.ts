@@ -1,0 +1,148 @@
+/**
+ * Every message a workflow takes, by name and shape. Updates come from people (and the API); machine traffic is
+ * signals, each with an id in its payload because a signal may arrive twice.
+ */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Verdict } from '../domain/checks/types.js';
+import type {
+  EnqueueRequest,
+  EntryPhase,
+  MergeOutcome,
+  QueueBlock,
+  QueueStateName,
+} from '../domain/merge-queue/types.js';
+import type { Counters, Priority, TaskStateName, Waiting } from '../domain/tasks.js';
+
+/** Who acts, as the API knows it. Absent when the update came from the `temporal` command line. */
+export interface Actor {
+  by?: string;
+  /** Id of the audit row written before the update was sent. */
+  intent?: number;
+  /** RFC 3339; an update that arrives later is refused (it would else be applied when a worker comes back). */
+  expiresAt?: string;
+}
+
+export interface DecisionInput extends Actor {
+  stage: string;
+  sha: string;
+  reason?: string;
+  /** With reject: cancel the task. */
+  final?: boolean;
+}
+
+export interface Decision {
+  stage: string;
+  sha: string;
+  verdict: 'approved' | 'rejected';
+  by: string;
+  at: string;
+  reason: string | null;
+}
+
+export interface AnswerInput extends Actor {
+  text: string;
+}
+export interface CancelInput extends Actor {
+  reason?: string;
+}
+export type RetryInput = Actor;
+export interface RedoInput extends Actor {
+  stage: string;
+  agent?: string | null;
+  model?: string | null;
+  effort?: string | null;
+  prompt?: string | null;
+}
+
+export const approve = defineUpdate<Decision, [DecisionInput]>('approve');
+export const reject = defineUpdate<Decision, [DecisionInput]>('reject');
+export const answer = defineUpdate<{ accepted: true }, [AnswerInput]>('answer');
+export const cancelTask = defineUpdate<{ accepted: true }, [CancelInput]>('cancel');
+export const retry = defineUpdate<{ accepted: true }, [RetryInput]>('retry');
+export const redo = defineUpdate<{ accepted: true }, [RedoInput]>('redo');
+
+/** A waiting job got its slot. */
+export interface RunGranted {
+  runId: string;
+  host: string;
+}
+export const runGranted = defineSignal<[RunGranted]>('runGranted');
+
+export interface CheckSettled {
+  /** The verdict key. */
+  id: string;
+  verdict: Verdict;
+}
+export const checkSettled = defineSignal<[CheckSettled]>('checkSettled');
+
+export interface MergeSettled {
+  /** The entry id. */
+  id: string;
+  outcome: MergeOutcome;
+}
+export const mergeSettled = defineSignal<[MergeSettled]>('mergeSettled');
+
+export interface TaskStatus {
+  task: string;
+  state: TaskStateName;
+  stage: string;
+  head: string | null;
+  agentRunning: string | null;
+  waitingOn: Waiting | null;
+  counters: Counters;
+  generation: number;
+}
+export const status = defineQuery<TaskStatus>('status');
+
+/** One link of the chain; the nearest first. The query gives the task's own link, the API follows `links`. */
+export interface ExplainLink {
+  kind: string;
+  since: string;
+  until: string | null;
+  detail: string;
+  unblockedBy: string[];
+  links: Record<string, string>;
+}
+export const explain = defineQuery<{ chain: ExplainLink[] }>('explain');
+
+// mergeQueue
+export const enqueue = defineSignal<[EnqueueRequest]>('enqueue');
+export interface Withdraw {
+  /** Entry id. */
+  id: string;
+  reason: string;
+}
+export const withdraw = defineSignal<[Withdraw]>('withdraw');
+/** A gate row changed (pause, resume, drain, freeze): read the store again. `acceptTip` comes with a resume. */
+export interface GateChanged {
+  id: string;
+  acceptTip: string | null;
+}
+export const gateChanged = defineSignal<[GateChanged]>('gateChanged');
+
+export interface QueueView {
+  repo: string;
+  base: string;
+  state: QueueStateName;
+  reason: string | null;
+  block: QueueBlock | null;
+  entries: {
+    entry: string;
+    task: string;
+    position: number;
+    phase: EntryPhase;
+    head: string;
+    priority: Priority;
+    since: string;
+    etaSeconds: number | null;
+    detail: string | null;
+  }[];
+}
+export const queueState = defineQuery<QueueView>('state');
+
+// check
+export interface Subscribe {
+  /** Workflow that hears `checkSettled`. */
+  workflowId: string;
+}
+export const subscribe = defineSignal<[Subscribe]>('subscribe');
