@@ -68,3 +68,34 @@ export function parseTaskName(name: string): { repo: string; workItem: string } 
 export function workItemName(prefix: string, number: number): string {
   return `${prefix}-${String(number).padStart(3, '0')}`;
 }
+
+/** One for each (task, stage, sha), for ever. */
+export interface Decision {
+  stage: string;
+  sha: string;
+  verdict: 'approved' | 'rejected';
+  by: string;
+  at: string;
+  reason: string | null;
+}
+
+/**
+ * A picture of the task for lists and search, written inside the activity that changed the world. An older picture
+ * never overwrites a newer one: version = (generation, run id, seq); a new current run claims the row.
+ */
+export interface TaskMirror {
+  repo: string;
+  workItem: string;
+  generation: number;
+  /** Temporal run id and a counter of this run. */
+  runId: string;
+  seq: number;
+  state: TaskStateName;
+  stage: string;
+  agentRunning: string | null;
+  head: string | null;
+  waitingOn: Waiting | null;
+  landed: Landed | null;
+  counters: Counters;
+  humanSeconds: number;
+}

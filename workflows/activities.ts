@@ -3,8 +3,8 @@
  * one per reliability class, are in workflows/proxies.ts.
  */
 import type { AgentStage } from '../domain/pipeline/types.js';
-import type { Feedback, RunReport } from '../domain/agents/types.js';
-import type { CheckSource, FailedCheck, Verdict } from '../domain/checks/types.js';
+import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
+import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/types.js';
 import type {
   EnqueueRequest,
   EntryIdentity,
@@ -14,45 +14,9 @@ import type {
   MergeOutcome,
   PrepareResult,
   PublishResult,
+  QueueView,
 } from '../domain/merge-queue/types.js';
-import type { Counters, Landed, TaskStateName, Waiting } from '../domain/tasks.js';
-import type { Decision, QueueView } from './messages.js';
-
-/**
- * A picture of the task for lists and search, written inside the activity that changed the world. An older picture
- * never overwrites a newer one: version = (generation, run id, seq); a new current run claims the row.
- */
-export interface TaskMirror {
-  repo: string;
-  workItem: string;
-  generation: number;
-  /** Temporal run id and a counter of this run. */
-  runId: string;
-  seq: number;
-  state: TaskStateName;
-  stage: string;
-  agentRunning: string | null;
-  head: string | null;
-  waitingOn: Waiting | null;
-  landed: Landed | null;
-  counters: Counters;
-  humanSeconds: number;
-}
-
-export interface RunRequest {
-  runId: string;
-  repo: string;
-  workItem: string;
-  generation: number;
-  stage: string;
-  /** n-th run of the stage in this generation, from 1. */
-  attempt: number;
-  /** Profile name. */
-  agent: string;
-  /** The host that holds the task's clone, if any: preferred. */
-  preferHost: string | null;
-  workflowId: string;
-}
+import type { Decision, TaskMirror } from '../domain/tasks.js';
 
 export type RunGrant =
   | { granted: true; host: string }
@@ -128,11 +92,6 @@ export interface CheckInput {
   queuePrefix: string;
   subscribers: string[];
 }
-
-export type CheckRunResult =
-  | { kind: 'green'; seconds: number }
-  | { kind: 'red'; seconds: number; failed: FailedCheck }
-  | { kind: 'fault'; reason: string };
 
 export interface QueueRecord {
   view: QueueView;

@@ -4,14 +4,8 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict } from '../domain/checks/types.js';
-import type {
-  EnqueueRequest,
-  EntryPhase,
-  MergeOutcome,
-  QueueBlock,
-  QueueStateName,
-} from '../domain/merge-queue/types.js';
-import type { Counters, Priority, TaskStateName, Waiting } from '../domain/tasks.js';
+import type { EnqueueRequest, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
+import type { Counters, Decision, TaskStateName, Waiting } from '../domain/tasks.js';
 
 /** Who acts, as the API knows it. Absent when the update came from the `temporal` command line. */
 export interface Actor {
@@ -28,15 +22,6 @@ export interface DecisionInput extends Actor {
   reason?: string;
   /** With reject: cancel the task. */
   final?: boolean;
-}
-
-export interface Decision {
-  stage: string;
-  sha: string;
-  verdict: 'approved' | 'rejected';
-  by: string;
-  at: string;
-  reason: string | null;
 }
 
 export interface AnswerInput extends Actor {
@@ -120,24 +105,6 @@ export interface GateChanged {
 }
 export const gateChanged = defineSignal<[GateChanged]>('gateChanged');
 
-export interface QueueView {
-  repo: string;
-  base: string;
-  state: QueueStateName;
-  reason: string | null;
-  block: QueueBlock | null;
-  entries: {
-    entry: string;
-    task: string;
-    position: number;
-    phase: EntryPhase;
-    head: string;
-    priority: Priority;
-    since: string;
-    etaSeconds: number | null;
-    detail: string | null;
-  }[];
-}
 export const queueState = defineQuery<QueueView>('state');
 
 // check

@@ -69,3 +69,18 @@ export type Feedback =
   | { kind: 'fault'; stage: string; text: string }
   | { kind: 'conflict'; base: string; paths: string[]; hunks: string }
   | { kind: 'red'; check: string; command: string[]; tail: string };
+
+export interface RunRequest {
+  runId: string;
+  repo: string;
+  workItem: string;
+  generation: number;
+  stage: string;
+  /** n-th run of the stage in this generation, from 1. */
+  attempt: number;
+  /** Profile name. */
+  agent: string;
+  /** The host that holds the task's clone, if any: preferred. */
+  preferHost: string | null;
+  workflowId: string;
+}

@@ -54,3 +54,8 @@ export type CheckSource =
   | { kind: 'head'; workItem: string; commit: string }
   | { kind: 'base'; branch: string; commit: string }
   | { kind: 'plan'; plan: LandingPlan };
+
+export type CheckRunResult =
+  | { kind: 'green'; seconds: number }
+  | { kind: 'red'; seconds: number; failed: FailedCheck }
+  | { kind: 'fault'; reason: string };

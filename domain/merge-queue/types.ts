@@ -127,3 +127,23 @@ export interface Gate {
   by: string;
   since: string;
 }
+
+/** The queue as its query and the API show it. */
+export interface QueueView {
+  repo: string;
+  base: string;
+  state: QueueStateName;
+  reason: string | null;
+  block: QueueBlock | null;
+  entries: {
+    entry: string;
+    task: string;
+    position: number;
+    phase: EntryPhase;
+    head: string;
+    priority: Priority;
+    since: string;
+    etaSeconds: number | null;
+    detail: string | null;
+  }[];
+}
