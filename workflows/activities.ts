@@ -5,6 +5,7 @@
 import type { AgentStage } from '../domain/pipeline/types.js';
 import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
 import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/types.js';
+import type { QueueState } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
   EntryIdentity,
@@ -91,6 +92,38 @@ export interface CheckInput {
   source: CheckSource;
   queuePrefix: string;
   subscribers: string[];
+  settings: CheckTimes;
+}
+
+/** From the settings of the starter, because workflow code holds no durations. Milliseconds. */
+export interface CheckTimes {
+  /** AGENT_STALE: how long the host of a run is trusted before its presence is asked for again. */
+  hostStale: number;
+  backoffBase: number;
+  backoffMax: number;
+  /** MAX_ATTEMPTS: faults in a row after which the verdict is `fault`. */
+  maxAttempts: number;
+}
+
+/** From the settings of the starter; milliseconds. */
+export interface QueueTimes {
+  /** MERGE_LEASE: how long a publish may go unanswered before a live host may fence it and take over. */
+  mergeLease: number;
+  /** AGENT_STALE: the same for work that is safe to do twice. */
+  hostStale: number;
+  backoffBase: number;
+  backoffMax: number;
+}
+
+/** Input of the mergeQueue workflow; `state` is carried over a continue-as-new. */
+export interface MergeQueueInput {
+  repo: string;
+  base: string;
+  queuePrefix: string;
+  settings: QueueTimes;
+  state: QueueState | null;
+  /** Continue as new after so many settled entries; null = when the server suggests it. */
+  settledPerRun: number | null;
 }
 
 export interface QueueRecord {
@@ -103,7 +136,11 @@ export interface QueueRecord {
 
 /** On the host's git queue: the gate repository; minutes. */
 export interface GitActivities {
-  prepareLanding(request: EnqueueRequest): Promise<PrepareResult>;
+  /**
+   * `acceptTip`: a person accepted that base was rewound to this commit. From then until the next landing it stands in
+   * for the last landed commit in step 0: base must be it or contain it.
+   */
+  prepareLanding(request: EnqueueRequest, acceptTip: string | null): Promise<PrepareResult>;
   /** One publish at a time per queue; heartbeats; looks before it acts. `tree` is the tree of the verdict. */
   publishLanding(plan: LandingPlan, verdict: { kind: 'green' | 'none'; tree: string }): Promise<PublishResult>;
   /** Replaces the tip by a nonce commit, leased, then resolves the plan. Safe to repeat. */

@@ -1,0 +1,100 @@
+/** What a merge queue remembers: plain JSON, carried whole over a continue-as-new. */
+import type { FailedCheck, Verdict } from '../checks/types.js';
+import type {
+  EnqueueRequest,
+  EntryIdentity,
+  EntryPhase,
+  Gate,
+  LandingPlan,
+  MergeOutcome,
+  QueueBlock,
+} from './types.js';
+
+export interface QueueEntry {
+  request: EnqueueRequest;
+  /** Rises with each arrival: the age, free of anybody's clock. */
+  seq: number;
+  /** Epoch ms of the arrival. */
+  since: number;
+  phase: EntryPhase;
+  /** When it was first taken up; null while it only waited. */
+  startedAt: number | null;
+  plan: LandingPlan | null;
+  /** Verdict of the plan's tree; null = not known yet. */
+  verdict: 'green' | 'none' | 'red' | null;
+  failed: FailedCheck | null;
+  /** Key of the check workflow (of the plan's tree, or after a red of the base's) that will signal. */
+  awaited: string | null;
+  /** A publish of `plan` was sent: leaves un-landed only after fence + resolve. */
+  began: boolean;
+  /** Fence + resolve come before anything else. */
+  needsFence: boolean;
+  /** Its landing was on base and was taken away again by somebody: never pushed a second time. */
+  rewound: boolean;
+  /** Somebody wants it out; the reason. */
+  withdraw: string | null;
+  /** Epoch ms before which nothing is tried (backoff), or at which a pending check is asked for again. */
+  retryAt: number | null;
+  tries: number;
+  detail: string | null;
+}
+
+export interface SettledEntry {
+  identity: EntryIdentity;
+  workflowId: string;
+  outcome: MergeOutcome;
+  /** In Postgres; only then the task is told. */
+  recorded: boolean;
+}
+
+export type CallKind = 'pickHost' | 'prepare' | 'check' | 'checkBase' | 'publish' | 'fence' | 'readGates' | 'record';
+
+/** A command that was given and not answered yet. Answers to calls that are not listed are late ones: ignored. */
+export interface Call {
+  id: number;
+  kind: CallKind;
+  entry: string | null;
+  /** When to ask whether the host still lives; git calls only. */
+  probeAt: number | null;
+}
+
+export interface QueueState {
+  repo: string;
+  base: string;
+  nextSeq: number;
+  nextCall: number;
+  /** Not in order: order.ts decides. */
+  entries: QueueEntry[];
+  /** Newest last; at most 200, but never one that is not recorded. */
+  settled: SettledEntry[];
+  calls: Call[];
+  /** The active gates of the repository; null = not read yet, nothing starts. */
+  gates: Gate[] | null;
+  gatesWanted: boolean;
+  gatesRetryAt: number | null;
+  /** Ids of gate signals that carried an acceptTip, so that an old one that is repeated changes nothing. */
+  seenGates: string[];
+  /** While draining: entries with a lower seq may still land. */
+  drainBefore: number | null;
+  block: QueueBlock | null;
+  /** The block is being tried: everything but publish may go on. */
+  probing: boolean;
+  blockRetryAt: number | null;
+  blockTries: number;
+  /** A rewind of base that a person accepted; until the next landing. */
+  acceptTip: string | null;
+  host: string | null;
+  /** When the host last answered or was picked. */
+  hostSeenAt: number | null;
+  hostRetryAt: number | null;
+  recordRetryAt: number | null;
+  recordTries: number;
+  /** The visible picture last given to `record`. */
+  mirrored: string;
+  /** Verdicts whose signal came before the answer that names their key; newest last, bounded. */
+  verdicts: Verdict[];
+  /** Milliseconds of the last landings, from being taken up to landed. */
+  durations: number[];
+  /** Start nothing new: the run is about to continue as new. */
+  hold: boolean;
+}
