@@ -33,6 +33,8 @@ export interface RunAgentInput {
   /** Overrides by a redo. */
   overrides: { model: string | null; effort: string | null; prompt: string | null };
   feedback: Feedback[];
+  /** Paths of the pipeline's documents: the report says which blob is there, since an approval is of a blob. */
+  artifacts: string[];
   /** Head that the branch is reset to before the run, when the clone has to be made anew; null = start from base. */
   head: string | null;
   mirror: TaskMirror;
@@ -74,7 +76,8 @@ export interface CheckRequest {
   repo: string;
   /** Names of checks, in order; null = all of the repository. */
   checks: string[] | null;
-  source: CheckSource;
+  /** `base-now`: whatever the base branch is when this is asked; the activity resolves it to a commit. */
+  source: CheckSource | { kind: 'base-now'; branch: string };
   subscriber: string;
   /** Written with the request, when a task asks. */
   mirror: TaskMirror | null;

@@ -59,6 +59,8 @@ export interface RunReport {
   commits: number;
   /** What a `forbidden` stage committed and lost, or leftovers that were committed for the agent. */
   notes: string[];
+  /** For each path of RunAgentInput.artifacts its blob oid at `head`; null where there is no regular file. */
+  artifacts: Record<string, string | null>;
 }
 
 /** Facts that go into the next prompt; texts longer than a few KiB stay in the store, by reference. */
