@@ -44,6 +44,8 @@ CREATE TABLE tasks (
   -- Version of the mirrored picture: an older one never wins.
   mirror_run    text,
   mirror_seq    integer NOT NULL DEFAULT 0,
+  -- Workflow runs that were followed by another one: nothing of theirs counts any more.
+  mirror_past   text[] NOT NULL DEFAULT '{}',
   created_at    timestamptz NOT NULL DEFAULT now(),
   -- Moves with the stage only, so that age = time in the stage.
   updated_at    timestamptz NOT NULL DEFAULT now(),
@@ -53,7 +55,16 @@ CREATE TABLE tasks (
 );
 CREATE UNIQUE INDEX tasks_external ON tasks (source, external_id) WHERE external_id IS NOT NULL;
 CREATE UNIQUE INDEX tasks_live_branch ON tasks (repo, branch) WHERE state NOT IN ('done', 'failed', 'cancelled');
-CREATE INDEX tasks_by_age ON tasks (created_at DESC, repo, work_item);
+CREATE INDEX tasks_by_age ON tasks (created_at, repo, work_item);
+
+-- Highest number of a repository that was deleted: its heads and landings are still on the remote, so that another
+-- task must never bear the same name.
+CREATE TABLE used_numbers (
+  repo          text NOT NULL,
+  prefix        text NOT NULL,
+  highest       integer NOT NULL,
+  PRIMARY KEY (repo, prefix)
+);
 
 -- Executions of stages (agent, check): what /api/queue shows, and the line for agent slots.
 CREATE TABLE jobs (
@@ -106,7 +117,7 @@ CREATE TABLE agent_runs (
 );
 CREATE INDEX agent_runs_by_task ON agent_runs (repo, work_item, started_at);
 
--- One decision for each (task, stage, sha), for ever.
+-- One decision for each (task, stage, sha) of a generation, for ever.
 CREATE TABLE decisions (
   repo          text NOT NULL,
   work_item     text NOT NULL,
@@ -127,6 +138,7 @@ CREATE TABLE merge_queues (
   view          jsonb NOT NULL,
   mirror_run    text,
   mirror_seq    integer NOT NULL DEFAULT 0,
+  mirror_past   text[] NOT NULL DEFAULT '{}',
   updated_at    timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (repo, base)
 );
@@ -161,6 +173,8 @@ CREATE TABLE verdicts (
 
 CREATE TABLE landings (
   entry         text PRIMARY KEY,
+  -- Order of recording, which is the order of landing: one publish at a time.
+  seq           bigserial,
   repo          text NOT NULL,
   base          text NOT NULL,
   task          text NOT NULL,
@@ -175,7 +189,7 @@ CREATE TABLE landings (
   at            timestamptz NOT NULL,
   UNIQUE (repo, work_item, generation)
 );
-CREATE INDEX landings_newest ON landings (repo, base, at DESC);
+CREATE INDEX landings_newest ON landings (repo, base, seq DESC);
 
 CREATE TABLE hosts (
   id            text PRIMARY KEY,
@@ -255,7 +269,7 @@ CREATE TABLE idempotency_keys (
 CREATE TABLE outbox (
   id            bigserial PRIMARY KEY,
   key           text NOT NULL UNIQUE,
-  -- 'start-task' | 'run-granted' | 'gate-changed' | 'clean-up'
+  -- 'start-task' | 'run-granted' | 'gate-changed'
   kind          text NOT NULL,
   payload       jsonb NOT NULL,
   attempts      integer NOT NULL DEFAULT 0,
