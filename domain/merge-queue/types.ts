@@ -79,7 +79,8 @@ export type PrepareResult =
   | { kind: 'blocked'; block: QueueBlock };
 
 export type PublishResult =
-  | { kind: 'landed'; landing: Landing }
+  /** `checkoutBehind`: local edits kept a checked-out remote from being brought up; the landing stands. */
+  | { kind: 'landed'; landing: Landing; checkoutBehind?: string }
   /** Base or fence moved: fence, prepare again, keep the place. */
   | { kind: 'stale'; reason: string }
   /** A pause or freeze stood in the store at the moment of publishing. */

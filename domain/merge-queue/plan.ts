@@ -1,0 +1,113 @@
+/**
+ * The plan of a landing and its proof. Invariants: the plan id is a function of everything that decides the bytes of
+ * the landing; a landing commit carries enough to compute the plan id again, so that a commit with trailers that were
+ * merely copied, or written by an agent, proves nothing.
+ */
+import { contentId } from '../content-id.js';
+import { COMMITTER, identSeconds, normaliseMessage, type CommitObject } from './commit.js';
+import type { EntryIdentity, LandingPlan } from './types.js';
+
+/** entry = H(repo, base, task, generation, head, try). */
+export function entryId(e: Omit<EntryIdentity, 'entry' | 'workItem'>): string {
+  return contentId(e.repo, e.base, e.task, e.generation, e.head, e.try);
+}
+
+export type PlanInputs = Pick<LandingPlan, 'strategy' | 'baseOid' | 'message' | 'attributes' | 'timestamp'> & {
+  entry: Pick<EntryIdentity, 'entry' | 'head'>;
+};
+
+/** plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp). */
+export function planId(p: PlanInputs): string {
+  return contentId(p.baseOid, p.entry.entry, p.entry.head, p.strategy, p.message, p.attributes, p.timestamp);
+}
+
+/** Whole seconds: never before the request, never before the commit it lands on. */
+export function planTimestamp(enqueuedAt: string, baseCommitter: string): number {
+  const asked = Math.floor(Date.parse(enqueuedAt) / 1000);
+  return Math.max(Number.isFinite(asked) ? asked : 0, identSeconds(baseCommitter));
+}
+
+/** Message of a merge landing: the title is data, so it is one line and cannot bring trailers of its own. */
+export function mergeMessage(task: string, title: string): string {
+  const line = Array.from(title.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim())
+    .slice(0, 200)
+    .join('');
+  return line === '' ? `Merge ${task}` : `Merge ${task}: ${line}`;
+}
+
+const ANY_OF_OURS = /^[ \t]*signalbox-[a-z0-9-]*[ \t]*:/im;
+
+/** True if the message has a line that could be read as one of our trailers. Only landings may carry them. */
+export const hasOurTrailer = (message: string): boolean => ANY_OF_OURS.test(message);
+
+const KEYS = ['Head', 'Try', 'Task', 'Entry', 'Plan', 'Base'] as const;
+const TRAILER = /^[A-Za-z0-9][A-Za-z0-9-]*: \S/;
+
+/** Appends the trailers of a landing: joined to a block of trailers that is there, else as a paragraph of their own. */
+export function withTrailers(message: string, plan: PlanInputs & { entry: EntryIdentity; plan: string }): string {
+  const e = plan.entry;
+  const values = [e.head, `${e.generation}.${e.try}`, e.task, e.entry, plan.plan, plan.baseOid];
+  const block = KEYS.map((key, i) => `Signalbox-${key}: ${values[i] ?? ''}`).join('\n');
+  const text = normaliseMessage(message);
+  const paragraphs = text.split('\n\n');
+  const last = paragraphs.at(-1) ?? '';
+  const joins = paragraphs.length > 1 && last.split('\n').every((line) => TRAILER.test(line));
+  return `${text}${joins ? '\n' : '\n\n'}${block}`;
+}
+
+export interface LandingFacts {
+  task: string;
+  entry: string;
+  plan: string;
+  baseOid: string;
+  head: string;
+  generation: number;
+  try: number;
+  message: string;
+}
+
+/** What the trailers at the end of a commit message claim; null if they are not those of a landing. */
+export function readTrailers(message: string): LandingFacts | null {
+  const lines = normaliseMessage(message).split('\n');
+  const values = KEYS.map((key, i) => {
+    const line = lines[lines.length - KEYS.length + i] ?? '';
+    const prefix = `Signalbox-${key}: `;
+    return line.startsWith(prefix) ? line.slice(prefix.length) : null;
+  });
+  const [head, tried, task, entry, plan, baseOid] = values;
+  const counts = /^(\d{1,9})\.(\d{1,9})$/.exec(tried ?? '');
+  if (head == null || task == null || entry == null || plan == null || baseOid == null || counts === null) return null;
+  return {
+    ...{ task, entry, plan, baseOid, head },
+    generation: Number(counts[1]),
+    try: Number(counts[2]),
+    message: normaliseMessage(lines.slice(0, -KEYS.length).join('\n')),
+  };
+}
+
+/**
+ * The landing that a commit proves, or null: our committer, our trailers, entry and plan ids that come out again.
+ * `attributes` is the hash for the base it names, computed by the caller.
+ */
+export function provenLanding(
+  commit: CommitObject,
+  repo: string,
+  base: string,
+  attributes: string | null,
+): LandingFacts | null {
+  if (!commit.committer.startsWith(`${COMMITTER} `)) return null;
+  const facts = readTrailers(commit.message);
+  if (facts === null) return null;
+  if (entryId({ repo, base, ...facts }) !== facts.entry) return null;
+  const merge = commit.parents.length === 2;
+  if (commit.parents[0] === undefined || commit.parents.length > 2) return null;
+  if (merge && (commit.parents[0] !== facts.baseOid || commit.parents[1] !== facts.head)) return null;
+  const plan = planId({
+    strategy: merge ? 'merge' : 'rebase-ff',
+    baseOid: facts.baseOid,
+    message: facts.message,
+    timestamp: identSeconds(commit.committer),
+    ...{ attributes, entry: facts },
+  });
+  return plan === facts.plan ? facts : null;
+}
