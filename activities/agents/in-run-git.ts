@@ -1,0 +1,103 @@
+/**
+ * git inside a run: in the agent's clone, with the agent's environment and the run's mark, never with ours. What an
+ * agent planted in the clone (hooks, filters, fsmonitor) can do here no more than the agent itself. Node built-ins only.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, lstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { errno, type SupervisedGit } from './records.js';
+import type { RunTree } from './processes.js';
+
+/** A git command inside of a run that takes longer is held up by something hostile. */
+const LIMIT_MS = 10 * 60_000;
+const OUTPUT_READ = 64 * 1024;
+
+/** Runs git with these arguments in the clone; `out` is the beginning of what it printed. */
+export type RunGit = (args: string[]) => Promise<{ code: number | null; out: string }>;
+
+const QUIET = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', '-c', 'gc.auto=0'];
+
+/** One git command, its output by way of a file: a process that it leaves behind cannot hold us up. */
+export async function runGit(
+  args: string[],
+  at: { clone: string; env: Record<string, string>; runDir: string; tree: RunTree },
+): Promise<{ code: number | null; out: string }> {
+  const file = path.join(at.runDir, '.git-output');
+  const fd = openSync(file, 'w+', 0o600);
+  try {
+    const argv = ['--git-dir', path.join(at.clone, '.git'), '--work-tree', at.clone, ...args];
+    const child = spawn('git', argv, { cwd: at.clone, env: at.env, detached: true, stdio: ['ignore', fd, fd] });
+    if (child.pid !== undefined) at.tree.addSession(child.pid);
+    const late = setTimeout(() => void at.tree.kill(), LIMIT_MS);
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('exit', (exit) => resolve(exit));
+      child.once('error', reject);
+    });
+    clearTimeout(late);
+    const buffer = Buffer.alloc(OUTPUT_READ);
+    return { code, out: buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0)) };
+  } finally {
+    closeSync(fd);
+    rmSync(file, { force: true });
+  }
+}
+
+/** Brings the clone to where the stage begins. Gives what went wrong, or null. */
+export async function refresh(git: SupervisedGit, clone: string, run: RunGit): Promise<string | null> {
+  const dir = path.join(clone, '.git');
+  try {
+    if (!lstatSync(dir).isDirectory()) return '.git is not a directory';
+    dropRemains(dir);
+  } catch (err) {
+    return `.git cannot be used (${errno(err) ?? String(err)})`;
+  }
+  const steps: string[][] = [];
+  if (git.bundle !== null) {
+    steps.push(['fetch', '-q', '--no-tags', git.bundle, `+refs/heads/${git.base}:refs/remotes/origin/${git.base}`]);
+  }
+  steps.push(['checkout', '-q', '-f', '-B', git.branch, git.start], ['clean', '-ffdq']);
+  for (const step of steps) {
+    const { code, out } = await run([...QUIET, ...step]);
+    if (code !== 0) return `git ${step[0] ?? ''} ended with ${code ?? 'a signal'}: ${out.slice(-500)}`;
+  }
+  return null;
+}
+
+/** Lock files and half-done operations of processes that are gone: every process of earlier runs was ended. */
+function dropRemains(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const stale =
+      name.endsWith('.lock') || ['rebase-merge', 'rebase-apply', 'MERGE_HEAD', 'CHERRY_PICK_HEAD'].includes(name);
+    if (stale) rmSync(path.join(dir, name), { recursive: true, force: true });
+  }
+  const heads = path.join(dir, 'refs');
+  for (const entry of readdirSync(heads, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && entry.name.endsWith('.lock'))
+      rmSync(path.join(entry.parentPath, entry.name), { force: true });
+  }
+}
+
+/** Commits what the agent left uncommitted, on its branch. */
+export async function commitLeftovers(
+  git: SupervisedGit,
+  run: RunGit,
+): Promise<{ committed: boolean; error: string | null }> {
+  if (git.leftovers === null) return { committed: false, error: null };
+  const { message, name, email } = git.leftovers;
+  const status = await run([...QUIET, 'status', '--porcelain', '-z', '--untracked-files=normal']);
+  if (status.code !== 0) return { committed: false, error: `git status failed: ${status.out.slice(-500)}` };
+  if (status.out === '') return { committed: false, error: null };
+  const head = await run(['symbolic-ref', '-q', 'HEAD']);
+  if (head.out.trim() !== `refs/heads/${git.branch}`) {
+    return { committed: false, error: `the work tree was not on ${git.branch}; its uncommitted changes were left` };
+  }
+  const identity = ['-c', `user.name=${name}`, '-c', `user.email=${email}`, '-c', 'commit.gpgSign=false'];
+  for (const args of [
+    ['add', '-A'],
+    ['commit', '-q', '--no-verify', '--allow-empty-message', '-m', message],
+  ]) {
+    const { code, out } = await run([...QUIET, ...identity, ...args]);
+    if (code !== 0) return { committed: false, error: `git ${args[0] ?? ''} failed: ${out.slice(-500)}` };
+  }
+  return { committed: true, error: null };
+}

@@ -1,0 +1,174 @@
+/**
+ * The files of a run directory, and the two ways they are written: whole (temporary file, fsync, rename) or once (the
+ * same, but linked into place, so that exactly one writer wins). Node built-ins only: the shim loads this.
+ *
+ *   spec.json   what to run                          written by the worker before it spawns a shim
+ *   shim.json   who runs it, or a tombstone          created once: the claim
+ *   stop        a request to stop, with its reason   written by the worker
+ *   exit.json   how it ended                         written by the shim, last of all
+ *   out.jsonl, err.log, setup.log, shim.log          output, by reference
+ *   result.json the agent's result file, as read     copied by the shim
+ *   agent/      prompt and result: the only part that an agent is told of
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import type { ExitRecord } from '../../domain/agents/exit.js';
+
+export interface SupervisedCommand {
+  name: string;
+  /** argv. */
+  command: string[];
+  /** Its whole environment. */
+  env: Record<string, string>;
+  wallMs: number;
+  /** Longest silence; null = none. */
+  stallMs: number | null;
+}
+
+export interface SupervisedGit {
+  /** Bundle that holds refs/heads/<base>. */
+  bundle: string | null;
+  base: string;
+  branch: string;
+  /** Commit that the branch is set to before anything runs. */
+  start: string;
+  /** How to commit what is left uncommitted; null = it is not (the next refresh drops it). */
+  leftovers: { message: string; name: string; email: string } | null;
+}
+
+export interface SupervisedSetup {
+  command: string[];
+  env: Record<string, string>;
+  timeoutMs: number;
+  /** Paths below the working directory. */
+  cache: string[];
+  cacheKey: string[];
+  cacheDir: string;
+}
+
+/** What a shim runs: preparation, then commands in order until one fails. Also used for checks. */
+export interface SupervisedSpec {
+  runId: string;
+  attempt: number;
+  fence: number;
+  cwd: string;
+  git: SupervisedGit | null;
+  setup: SupervisedSetup | null;
+  commands: SupervisedCommand[];
+  /** `merged` keeps stdout and stderr in one log, in the order written. */
+  output: { bytes: number; streams: 'split' | 'merged' };
+  /** Whether an agent's result file is expected in agent/result.json. */
+  result: boolean;
+}
+
+/** The claim of a run. A tombstone has no process: the run was declared lost before anything started. */
+export interface ShimRecord {
+  tombstone: boolean;
+  pid: number;
+  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot. */
+  startTime: string;
+  bootId: string;
+  runId: string;
+  attempt: number;
+  fence: number;
+  /** SHA-256 of the proof that exit.json will carry. */
+  seal: string;
+  reason: string | null;
+  at: string;
+}
+
+export interface StopRequest {
+  reason: string;
+  at: string;
+}
+
+export const runFiles = (runDir: string) => ({
+  spec: path.join(runDir, 'spec.json'),
+  shim: path.join(runDir, 'shim.json'),
+  exit: path.join(runDir, 'exit.json'),
+  stop: path.join(runDir, 'stop'),
+  out: path.join(runDir, 'out.jsonl'),
+  err: path.join(runDir, 'err.log'),
+  setupLog: path.join(runDir, 'setup.log'),
+  shimLog: path.join(runDir, 'shim.log'),
+  result: path.join(runDir, 'result.json'),
+  bundle: path.join(runDir, 'base.bundle'),
+  agentDir: path.join(runDir, 'agent'),
+  prompt: path.join(runDir, 'agent', 'prompt.md'),
+  agentResult: path.join(runDir, 'agent', 'result.json'),
+});
+
+/** Largest result file that is read. */
+export const RESULT_LIMIT = 1024 * 1024;
+
+/** errno name of an error of node:fs or node:child_process, or null. */
+export function errno(err: unknown): string | null {
+  return err instanceof Error && 'code' in err && typeof err.code === 'string' ? err.code : null;
+}
+
+function writeTemporary(file: string, text: string): string {
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return temporary;
+}
+
+function syncDirectory(dir: string): void {
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Replaces `file`: a reader sees the old text or all of the new one. */
+export function writeWhole(file: string, text: string): void {
+  renameSync(writeTemporary(file, text), file);
+  syncDirectory(path.dirname(file));
+}
+
+/** Creates `file` with all of its text, unless it is there: true for the one writer that won. */
+export function writeOnce(file: string, text: string): boolean {
+  const temporary = writeTemporary(file, text);
+  try {
+    linkSync(temporary, file);
+  } catch (err) {
+    if (errno(err) === 'EEXIST') return false;
+    throw err;
+  } finally {
+    unlinkSync(temporary);
+  }
+  syncDirectory(path.dirname(file));
+  return true;
+}
+
+/** Parsed content of a record; null when the file is not there or not JSON (then nobody of ours wrote it). */
+function readRecord(file: string): object | null {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (err) {
+    if (errno(err) === 'ENOENT') return null;
+    throw err;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : null;
+  } catch (err) {
+    if (err instanceof SyntaxError) return null;
+    throw err;
+  }
+}
+
+export const readSpec = (runDir: string): SupervisedSpec | null =>
+  readRecord(runFiles(runDir).spec) as SupervisedSpec | null;
+export const readShim = (runDir: string): ShimRecord | null => readRecord(runFiles(runDir).shim) as ShimRecord | null;
+export const readExit = (runDir: string): ExitRecord | null => readRecord(runFiles(runDir).exit) as ExitRecord | null;
+export const readStop = (runDir: string): StopRequest | null => readRecord(runFiles(runDir).stop) as StopRequest | null;

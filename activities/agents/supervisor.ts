@@ -1,0 +1,182 @@
+/**
+ * The worker's side of supervised runs: start once or attach, look, wait, stop, declare lost. Everything is decided by
+ * files and process identity, so any worker of the host, at any time, says the same. See shim.ts for the other side.
+ *
+ *   (nothing) → starting → running → exited
+ *        └────────┴─ tombstone ──┴─ shim killed ─→ lost
+ *
+ * `exited` and `lost` are final. A run id is never run twice; what runs next has another id.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, watch } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExitRecord } from '../../domain/agents/exit.js';
+import { SignalboxError } from '../../domain/errors.js';
+import { entrypoint } from '../entrypoint.js';
+import { bootId, isAlive, killTree, RUN_MARK } from './processes.js';
+import { readExit, readShim, readSpec, runFiles, writeOnce, writeWhole } from './records.js';
+import type { ShimRecord, StopRequest, SupervisedSpec } from './records.js';
+
+export type RunProbe =
+  /** A directory without a claim: a shim may be on its way. */
+  | { state: 'starting' }
+  | { state: 'running'; shim: ShimRecord }
+  | { state: 'exited'; exit: ExitRecord; shim: ShimRecord }
+  | { state: 'lost'; reason: string };
+
+/** A shim that has not claimed its run by then is started again; after as many tries the run is declared lost. */
+const CLAIM_MS = 10_000;
+const CLAIM_TRIES = 6;
+const POLL_MS = 250;
+/** A stop that the shim has not carried out by then is carried out from here. */
+const STOP_MS = 8_000;
+
+/** What is true of a run now. */
+export function probe(runDir: string): RunProbe {
+  const shim = readShim(runDir);
+  if (shim === null) {
+    return existsSync(runFiles(runDir).shim)
+      ? { state: 'lost', reason: 'the claim is damaged' }
+      : { state: 'starting' };
+  }
+  if (shim.tombstone) return { state: 'lost', reason: shim.reason ?? 'declared lost before it started' };
+  // In this order: a shim writes its exit record and then goes.
+  const alive = isAlive(shim);
+  const exit = readExit(runDir);
+  if (exit !== null && isProven(exit, shim)) return { state: 'exited', exit, shim };
+  if (alive) return { state: 'running', shim };
+  const forged = exit === null ? '' : ', and its exit record is not by the supervisor';
+  return { state: 'lost', reason: `the supervisor of the run is gone${forged}` };
+}
+
+const isProven = (exit: ExitRecord, shim: ShimRecord): boolean =>
+  createHash('sha256').update(exit.proof).digest('hex') === shim.seal;
+
+/**
+ * Starts the run, unless somebody did: then attaches. Any number of callers, at once or one after another, killed at
+ * any point, start the commands at most once. Gives what is true once the claim stands.
+ */
+export async function startOrAttach(
+  runDir: string,
+  spec: SupervisedSpec,
+  env: Record<string, string>,
+): Promise<Exclude<RunProbe, { state: 'starting' }>> {
+  const files = runFiles(runDir);
+  mkdirSync(files.agentDir, { recursive: true, mode: 0o700 });
+  for (let tries = 0; tries < CLAIM_TRIES; tries += 1) {
+    const now = probe(runDir);
+    if (now.state !== 'starting') return now;
+    if (readSpec(runDir) === null) writeWhole(files.spec, JSON.stringify(spec, null, 2));
+    spawnShim(runDir, spec.runId, env);
+    await until(runDir, CLAIM_MS, () => probe(runDir).state !== 'starting');
+  }
+  await declareLost(runDir, spec, 'its supervisor could not be started');
+  const now = probe(runDir);
+  if (now.state === 'starting')
+    throw new SignalboxError('internal', `run ${spec.runId} has neither claim nor tombstone`);
+  return now;
+}
+
+function spawnShim(runDir: string, runId: string, env: Record<string, string>): void {
+  const log = openSync(runFiles(runDir).shimLog, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [entrypoint('activities/agents/shim'), runDir], {
+      cwd: runDir,
+      env: { ...env, [RUN_MARK]: runId },
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+    // A failed spawn shows as a claim that does not come.
+    child.once('error', () => undefined);
+    child.unref();
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Waits for a condition on a run directory: at once when a file in it changes, else by looking every now and then. */
+async function until(runDir: string, ms: number, met: () => boolean, signal?: AbortSignal): Promise<boolean> {
+  const wake = new AbortController();
+  let changed = (): void => undefined;
+  const watcher = watch(runDir, { signal: wake.signal }, () => changed());
+  watcher.on('error', () => changed());
+  const aborted = (): void => changed();
+  signal?.addEventListener('abort', aborted);
+  try {
+    for (const end = performance.now() + ms; !met();) {
+      const left = end - performance.now();
+      if (left <= 0 || signal?.aborted === true) return false;
+      const pause = new AbortController();
+      changed = () => pause.abort();
+      await sleep(Math.min(POLL_MS, left), undefined, { signal: pause.signal }).catch(() => undefined);
+    }
+    return true;
+  } finally {
+    signal?.removeEventListener('abort', aborted);
+    wake.abort();
+  }
+}
+
+/** Waits at most `ms` for the end of a run. Gives what is true then; an abort of `signal` ends the wait. */
+export async function waitForEnd(runDir: string, ms: number, signal?: AbortSignal): Promise<RunProbe> {
+  let now = probe(runDir);
+  const over = (): boolean => {
+    now = probe(runDir);
+    return now.state === 'exited' || now.state === 'lost';
+  };
+  await until(runDir, ms, over, signal);
+  return now;
+}
+
+/** Makes sure that a run which has not started never will. False when it started. */
+export function entomb(runDir: string, of: { runId: string; attempt: number; fence: number }, reason: string): boolean {
+  const tombstone: ShimRecord = {
+    tombstone: true,
+    pid: 0,
+    startTime: '',
+    bootId: bootId(),
+    runId: of.runId,
+    attempt: of.attempt,
+    fence: of.fence,
+    seal: '',
+    reason,
+    at: new Date().toISOString(),
+  };
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  return writeOnce(runFiles(runDir).shim, JSON.stringify(tombstone, null, 2));
+}
+
+/** Ends a run for good without an exit record: a tombstone if it has not started, else the end of its whole tree. */
+export async function declareLost(
+  runDir: string,
+  of: { runId: string; attempt: number; fence: number },
+  reason: string,
+): Promise<number> {
+  if (entomb(runDir, of, reason)) return 0;
+  const now = probe(runDir);
+  return now.state === 'exited' ? 0 : killTree(of.runId);
+}
+
+/**
+ * Stops a run: asks its shim, which lets the agent end in order; where that takes too long, ends the tree. Gives what
+ * is true afterwards, never `running`.
+ */
+export async function stop(
+  runDir: string,
+  of: { runId: string; attempt: number; fence: number },
+  reason: string,
+): Promise<RunProbe> {
+  const request: StopRequest = { reason, at: new Date().toISOString() };
+  if (entomb(runDir, of, reason)) return probe(runDir);
+  writeWhole(runFiles(runDir).stop, JSON.stringify(request));
+  const now = await waitForEnd(runDir, STOP_MS);
+  if (now.state === 'exited' || now.state === 'lost') {
+    await killTree(of.runId);
+    return now;
+  }
+  await killTree(of.runId);
+  return waitForEnd(runDir, STOP_MS);
+}
+
+export { killTree };

@@ -1,0 +1,69 @@
+/** The prompt file of a run. Title and description are the user's words, unchanged; everything else has a heading. */
+import type { Feedback } from './types.js';
+
+export interface PromptInput {
+  task: string;
+  title: string;
+  description: string;
+  stage: string;
+  /** The stage's prompt, or what a redo said instead. */
+  prompt: string | null;
+  /** Path of the document to write, already filled in. */
+  artifact: string | null;
+  branch: string;
+  base: string;
+  commits: 'required' | 'optional' | 'forbidden';
+  feedback: Feedback[];
+}
+
+const COMMITS = {
+  required: 'Commit your work on the branch: without a commit the stage has failed.',
+  optional: 'Commit what you change on the branch.',
+  forbidden: 'Change nothing: what you commit is discarded. Give your verdict in the result file.',
+};
+
+/** Text of the prompt file: Markdown. */
+export function promptText(input: PromptInput): string {
+  const instructions = [
+    input.prompt,
+    input.artifact === null ? null : `Write the document \`${input.artifact}\`.`,
+    `You are on branch \`${input.branch}\`; it will land on \`${input.base}\` (here \`origin/${input.base}\`).`,
+    COMMITS[input.commits],
+  ];
+  const stage = `## Stage: ${input.stage}\n\n${instructions.filter((line) => line !== null).join('\n\n')}`;
+  const parts = [`# ${input.title}`, input.description, stage, ...input.feedback.map(section)];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function section(f: Feedback): string {
+  switch (f.kind) {
+    case 'finding':
+      return `## Findings of ${f.stage}\n\n${f.text}`;
+    case 'rejection':
+      return `## Rejected: ${f.stage}\n\n${f.text}`;
+    case 'answer':
+      return `## Answer\n\n${f.question === null ? '' : `Question: ${f.question}\n\n`}${f.text}`;
+    case 'fault':
+      return `## What went wrong in ${f.stage}\n\n${f.text}`;
+    case 'conflict':
+      return [
+        '## Conflict',
+        `The branch does not merge with \`${f.base}\`. Merge \`origin/${f.base}\` and resolve:`,
+        f.paths.map((path) => `- \`${path}\``).join('\n'),
+        fenced(f.hunks),
+      ].join('\n\n');
+    case 'red':
+      return [
+        '## Red check',
+        `The check \`${f.check}\` (${f.command.map((word) => `\`${word}\``).join(' ')}) failed. Its last lines:`,
+        fenced(f.tail),
+      ].join('\n\n');
+  }
+}
+
+/** A code block that no line of the text can close. */
+function fenced(text: string): string {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${text}\n${fence}`;
+}
