@@ -1,0 +1,95 @@
+/**
+ * Effects outside of Postgres that a transaction wants, carried out after its commit: at least once, each idempotent by
+ * its key. A row is held by a row lock while it is carried out, so a process that dies gives it back at once.
+ */
+import { execute, query, queryOne, transaction, type Db, type Pool, type Tx } from './db.js';
+
+/** What each kind of effect needs to know. */
+export interface OutboxPayloads {
+  /** Start the workflow of a task in this generation; `startAt` is where a redo begins. */
+  'start-task': { repo: string; workItem: string; generation: number; startAt: unknown };
+  'run-granted': { workflowId: string; runId: string; host: string };
+  'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
+}
+export type OutboxKind = keyof OutboxPayloads;
+
+export type OutboxRow = {
+  [K in OutboxKind]: { id: number; key: string; kind: K; payload: OutboxPayloads[K]; attempts: number };
+}[OutboxKind];
+
+export const OUTBOX_CHANNEL = 'signalbox_outbox';
+
+/** Wants an effect; the same key again changes nothing. */
+export async function addToOutbox<K extends OutboxKind>(
+  tx: Tx,
+  key: string,
+  kind: K,
+  payload: OutboxPayloads[K],
+): Promise<void> {
+  await execute(
+    tx,
+    `WITH added AS (INSERT INTO outbox (key, kind, payload) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING RETURNING id)
+     SELECT pg_notify('${OUTBOX_CHANNEL}', '') FROM added`,
+    [key, kind, JSON.stringify(payload)],
+  );
+}
+
+/** Wants an effect again that was carried out before; with a payload, also when there never was such a row. */
+export async function addAgainToOutbox<K extends OutboxKind>(
+  tx: Tx,
+  key: string,
+  kind: K,
+  payload: OutboxPayloads[K],
+): Promise<void> {
+  await execute(
+    tx,
+    `WITH added AS (INSERT INTO outbox (key, kind, payload) VALUES ($1, $2, $3)
+       ON CONFLICT (key) DO UPDATE SET done_at = NULL, attempts = 0, available_at = now() RETURNING id)
+     SELECT pg_notify('${OUTBOX_CHANNEL}', '') FROM added`,
+    [key, kind, JSON.stringify(payload)],
+  );
+}
+
+export interface Backoff {
+  baseMs: number;
+  maxMs: number;
+}
+
+/**
+ * Takes the oldest due row that nobody else holds, carries it out and marks it done; a failure puts it off.
+ * Returns what was done, null when nothing is due.
+ */
+export async function carryOutNext(
+  pool: Pool,
+  backoff: Backoff,
+  act: (row: OutboxRow) => Promise<void>,
+): Promise<{ row: OutboxRow; error: unknown } | null> {
+  return transaction(pool, async (tx) => {
+    const row = await queryOne<OutboxRow>(
+      tx,
+      `SELECT id, key, kind, payload, attempts FROM outbox WHERE done_at IS NULL AND available_at <= now()
+        ORDER BY available_at, id FOR UPDATE SKIP LOCKED LIMIT 1`,
+    );
+    if (row === null) return null;
+    try {
+      await act(row);
+    } catch (error) {
+      const delay = Math.min(backoff.baseMs * 2 ** Math.min(row.attempts, 20), backoff.maxMs);
+      await execute(
+        tx,
+        `UPDATE outbox SET attempts = attempts + 1, error = $2, available_at = now() + $3 * interval '1 ms' WHERE id = $1`,
+        [row.id, error instanceof Error ? error.message : String(error), delay],
+      );
+      return { row, error };
+    }
+    await execute(tx, 'UPDATE outbox SET done_at = now(), attempts = attempts + 1, error = NULL WHERE id = $1', [
+      row.id,
+    ]);
+    return { row, error: null };
+  });
+}
+
+/** Rows that are still to be carried out, oldest first, with the error of the last attempt. */
+export async function openOutbox(db: Db): Promise<{ key: string; attempts: number; error: string | null }[]> {
+  return query(db, 'SELECT key, attempts, error FROM outbox WHERE done_at IS NULL ORDER BY id');
+}

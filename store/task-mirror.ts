@@ -1,0 +1,83 @@
+/** The mirrored picture of a task. An older picture never wins. */
+import { taskName, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
+import { execute, json, queryOne, type Tx } from './db.js';
+import { appendEvent } from './events.js';
+
+interface MirrorRow {
+  generation: number;
+  state: TaskStateName;
+  stage: string;
+  waitingOn: Waiting | null;
+  mirrorRun: string | null;
+  mirrorSeq: number;
+  mirrorPast: string[];
+}
+
+/** Where a stored picture stands: the run that wrote it, its counter, and the runs that were followed by another. */
+export interface MirrorVersion {
+  mirrorRun: string | null;
+  mirrorSeq: number;
+  mirrorPast: readonly string[];
+}
+
+/**
+ * True if (runId, seq) is newer than what is stored: a higher counter of the same run, or a run that was never seen,
+ * which claims the row. A run that was followed by another one (continue-as-new) never comes back.
+ */
+export function isNewer(stored: MirrorVersion, picture: { runId: string; seq: number }): boolean {
+  if (stored.mirrorRun === picture.runId) return picture.seq > stored.mirrorSeq;
+  return !stored.mirrorPast.includes(picture.runId);
+}
+
+/** Runs to refuse from now on; the newest of them are enough, since late writers are young. */
+export function pastRuns(stored: MirrorVersion, runId: string): string[] {
+  const past = [...stored.mirrorPast];
+  if (stored.mirrorRun !== null && stored.mirrorRun !== runId) past.push(stored.mirrorRun);
+  return past.slice(-20);
+}
+
+/**
+ * Writes the picture unless a newer one is there (false), and an event when state, stage or kind of wait changed.
+ * Call it last in its transaction.
+ */
+export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
+  const { repo, workItem } = mirror;
+  const stored = await queryOne<MirrorRow>(
+    tx,
+    `SELECT generation, state, stage, waiting_on AS "waitingOn", mirror_run AS "mirrorRun", mirror_seq AS "mirrorSeq",
+            mirror_past AS "mirrorPast" FROM tasks WHERE repo = $1 AND work_item = $2 FOR UPDATE`,
+    [repo, workItem],
+  );
+  if (stored === null || stored.generation !== mirror.generation || !isNewer(stored, mirror)) return false;
+  await execute(
+    tx,
+    `UPDATE tasks SET state = $3, stage = $4, agent_running = $5, head = $6, waiting_on = $7, landed = $8, counters = $9,
+       human_seconds = $10, mirror_run = $11, mirror_seq = $12, mirror_past = $13,
+       updated_at = CASE WHEN stage = $4 THEN updated_at ELSE now() END
+     WHERE repo = $1 AND work_item = $2`,
+    [
+      ...[repo, workItem, mirror.state, mirror.stage, mirror.agentRunning, mirror.head, json(mirror.waitingOn)],
+      ...[json(mirror.landed), json(mirror.counters), mirror.humanSeconds, mirror.runId, mirror.seq],
+      pastRuns(stored, mirror.runId),
+    ],
+  );
+  const before = [stored.state, stored.stage, stored.waitingOn?.kind ?? null];
+  const after = [mirror.state, mirror.stage, mirror.waitingOn?.kind ?? null];
+  if (before.some((value, i) => value !== after[i])) await tell(tx, mirror);
+  return true;
+}
+
+async function tell(tx: Tx, mirror: TaskMirror): Promise<void> {
+  await appendEvent(tx, {
+    kind: 'task',
+    repo: mirror.repo,
+    subject: taskName(mirror.repo, mirror.workItem),
+    data: {
+      type: 'changed',
+      ...{ generation: mirror.generation, state: mirror.state, stage: mirror.stage },
+      ...{ waitingOn: mirror.waitingOn?.kind ?? null, code: mirror.waitingOn?.code ?? null },
+      ...{ detail: mirror.waitingOn?.detail ?? null, head: mirror.head, agentRunning: mirror.agentRunning },
+      landed: mirror.landed?.commit ?? null,
+    },
+  });
+}

@@ -1,0 +1,163 @@
+/** Tasks as they were accepted, and the mirrored picture of where their workflows stand. */
+import { SignalboxError } from '../domain/errors.js';
+import type { Pipeline } from '../domain/pipeline/types.js';
+import type { Counters, Landed, Priority, TaskStateName, Waiting } from '../domain/tasks.js';
+import { query, queryOne, type Db } from './db.js';
+
+/** One row. `updatedAt` moves with the stage only. */
+export interface Task {
+  repo: string;
+  workItem: string;
+  prefix: string;
+  number: number;
+  title: string;
+  description: string;
+  source: string | null;
+  externalId: string | null;
+  branch: string;
+  priority: Priority;
+  /** Pinned when the task was accepted. */
+  pipeline: Pipeline;
+  maxAttempts: number | null;
+  generation: number;
+  state: TaskStateName;
+  stage: string;
+  agentRunning: string | null;
+  head: string | null;
+  waitingOn: Waiting | null;
+  landed: Landed | null;
+  counters: Counters;
+  humanSeconds: number;
+  submittedBy: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export const TASK_COLUMNS = `repo, work_item AS "workItem", prefix, number, title, description, source,
+  external_id AS "externalId", branch, priority, pipeline, max_attempts AS "maxAttempts", generation, state, stage,
+  agent_running AS "agentRunning", head, waiting_on AS "waitingOn", landed, counters, human_seconds AS "humanSeconds",
+  submitted_by AS "submittedBy", created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+/** What a task waits for between its acceptance and the first step of its workflow. */
+export function waitingToStart(since: Date): Waiting {
+  return {
+    kind: 'start',
+    since: since.toISOString(),
+    until: null,
+    detail: 'accepted; its workflow is about to be started',
+    code: null,
+    artifact: null,
+    unblockedBy: ['a worker'],
+    links: {},
+  };
+}
+
+export async function getTask(db: Db, repo: string, workItem: string): Promise<Task | null> {
+  return queryOne<Task>(db, `SELECT ${TASK_COLUMNS} FROM tasks WHERE repo = $1 AND work_item = $2`, [repo, workItem]);
+}
+
+/** Over all repositories: a tracker's id is one task. */
+export async function findTaskByExternal(db: Db, source: string, externalId: string): Promise<Task | null> {
+  return queryOne<Task>(db, `SELECT ${TASK_COLUMNS} FROM tasks WHERE source = $1 AND external_id = $2`, [
+    source,
+    externalId,
+  ]);
+}
+
+export interface TaskFilter {
+  repo?: string | null;
+  /** Only these repositories (what a token may see); null = all. */
+  repos?: readonly string[] | null;
+  state?: TaskStateName | null;
+  stage?: string | null;
+  source?: string | null;
+  externalId?: string | null;
+  branch?: string | null;
+  limit?: number;
+  /** `next` of the page before. */
+  cursor?: string | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+const encodeCursor = (task: Task): string => Buffer.from(`${task.repo}/${task.workItem}`).toString('base64url');
+
+function decodeCursor(cursor: string): [string, string] {
+  const [repo, workItem, ...rest] = Buffer.from(cursor, 'base64url').toString('utf8').split('/');
+  if (repo === undefined || workItem === undefined || rest.length > 0 || /[^\w./-]/.test(repo + workItem)) {
+    throw new SignalboxError('invalid-request', 'cursor: not one that a list gave', {
+      faults: [{ field: 'cursor', value: cursor, message: 'the `next` of an earlier page' }],
+    });
+  }
+  return [repo, workItem];
+}
+
+/** Newest first. */
+export async function listTasks(db: Db, filter: TaskFilter = {}): Promise<Page<Task>> {
+  const limit = filter.limit ?? 50;
+  const [afterRepo, afterItem] = filter.cursor ? decodeCursor(filter.cursor) : [null, null];
+  const items = await query<Task>(
+    db,
+    `SELECT ${TASK_COLUMNS} FROM tasks
+      WHERE ($1::text IS NULL OR repo = $1) AND ($2::text[] IS NULL OR repo = ANY ($2))
+        AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR stage = $4)
+        AND ($5::text IS NULL OR source = $5) AND ($6::text IS NULL OR external_id = $6)
+        AND ($7::text IS NULL OR branch = $7)
+        AND ($8::text IS NULL OR (created_at, repo, work_item) <
+          (SELECT created_at, repo, work_item FROM tasks WHERE repo = $8 AND work_item = $9))
+      ORDER BY tasks.created_at DESC, repo DESC, work_item DESC LIMIT $10`,
+    [
+      ...[filter.repo ?? null, filter.repos ?? null, filter.state ?? null, filter.stage ?? null],
+      ...[filter.source ?? null, filter.externalId ?? null, filter.branch ?? null, afterRepo, afterItem, limit + 1],
+    ],
+  );
+  const page = items.slice(0, limit);
+  const last = page.at(-1);
+  return { items: page, next: items.length > limit && last ? encodeCursor(last) : null };
+}
+
+export interface TaskPatch {
+  title?: string;
+  description?: string;
+  priority?: Priority;
+}
+
+/** Changes words and priority of a live task; null when there is none, `conflict` when it is over. */
+export async function patchTask(db: Db, repo: string, workItem: string, patch: TaskPatch): Promise<Task | null> {
+  const changed = await queryOne<Task>(
+    db,
+    `UPDATE tasks SET title = coalesce($3, title), description = coalesce($4, description),
+       priority = coalesce($5, priority)
+     WHERE repo = $1 AND work_item = $2 AND state NOT IN ('done', 'failed', 'cancelled') RETURNING ${TASK_COLUMNS}`,
+    [repo, workItem, patch.title ?? null, patch.description ?? null, patch.priority ?? null],
+  );
+  if (changed !== null) return changed;
+  const task = await getTask(db, repo, workItem);
+  if (task === null) return null;
+  throw new SignalboxError('conflict', `${repo}/${workItem} is ${task.state}`, { state: task.state });
+}
+
+/** Tasks whose workflow should have begun but has shown nothing for so long (ms). */
+export async function tasksStuckInQueue(db: Db, olderThanMs: number): Promise<Task[]> {
+  return query<Task>(
+    db,
+    `SELECT ${TASK_COLUMNS} FROM tasks
+      WHERE state = 'queued' AND updated_at < now() - $1 * interval '1 ms'
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE key = 'start:' || repo || '/' || work_item || ':g' || generation
+                          AND done_at IS NULL)
+      ORDER BY created_at LIMIT 100`,
+    [olderThanMs],
+  );
+}
+
+/** How many live tasks there are in each state. */
+export async function countTasks(db: Db): Promise<Partial<Record<TaskStateName, number>>> {
+  const rows = await query<{ state: TaskStateName; n: number }>(
+    db,
+    'SELECT state, count(*) AS n FROM tasks GROUP BY state',
+  );
+  return Object.fromEntries(rows.map((r) => [r.state, r.n]));
+}
