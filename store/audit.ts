@@ -1,0 +1,42 @@
+import { SignalboxError } from '../domain/errors.js';
+import { execute, query, queryOne, type Db } from './db.js';
+
+export interface AuditRow {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  subject: string;
+  /** `intended`, `accepted`, or `refused: <code>`. */
+  result: string;
+  detail: Record<string, unknown>;
+}
+
+/** Writes down who wanted what; returns the row's id, which a decision carries as its intent. */
+export async function writeAudit(db: Db, row: Omit<AuditRow, 'id' | 'at'>): Promise<number> {
+  const written = await queryOne<{ id: number }>(
+    db,
+    'INSERT INTO audit (actor, action, subject, result, detail) VALUES ($1, $2, $3, $4, $5) RETURNING id',
+    [row.actor, row.action, row.subject, row.result, JSON.stringify(row.detail)],
+  );
+  if (written === null) throw new SignalboxError('internal', 'the audit row was not stored');
+  return written.id;
+}
+
+/** Completes a row that was written before the action, when its result is known. */
+export async function setAuditResult(db: Db, id: number, result: string): Promise<void> {
+  await execute(db, 'UPDATE audit SET result = $2 WHERE id = $1', [id, result]);
+}
+
+/** Newest first; `before` = only rows with a lower id. */
+export async function listAudit(
+  db: Db,
+  filter: { subject?: string | null; before?: number | null; limit?: number } = {},
+): Promise<AuditRow[]> {
+  return query<AuditRow>(
+    db,
+    `SELECT id, at, actor, action, subject, result, detail FROM audit
+      WHERE ($1::text IS NULL OR subject = $1) AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
+    [filter.subject ?? null, filter.before ?? null, filter.limit ?? 100],
+  );
+}

@@ -1,0 +1,27 @@
+/** Verdicts of trees. Green and red stay for ever; a fault says nothing about the tree and makes room for the next. */
+import type { CheckRunResult, Verdict } from '../domain/checks/types.js';
+import { execute, json, queryOne, type Db } from './db.js';
+
+export async function getVerdict(db: Db, key: string): Promise<Verdict | null> {
+  return queryOne<Verdict>(
+    db,
+    `SELECT key, repo, tree, config_hash AS "configHash", verdict, failed, flaky, reason, at FROM verdicts WHERE key = $1`,
+    [key],
+  );
+}
+
+/** Stores a verdict unless a green or red one is there; returns the one that counts. */
+export async function recordVerdict(db: Db, verdict: Verdict, runs: CheckRunResult[]): Promise<Verdict> {
+  await execute(
+    db,
+    `INSERT INTO verdicts (key, repo, tree, config_hash, verdict, failed, flaky, reason, runs, at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (key) DO UPDATE SET verdict = excluded.verdict, failed = excluded.failed, flaky = excluded.flaky,
+       reason = excluded.reason, runs = excluded.runs, at = excluded.at WHERE verdicts.verdict = 'fault'`,
+    [
+      ...[verdict.key, verdict.repo, verdict.tree, verdict.configHash, verdict.verdict, json(verdict.failed)],
+      ...[verdict.flaky, verdict.reason, JSON.stringify(runs), verdict.at],
+    ],
+  );
+  return (await getVerdict(db, verdict.key)) ?? verdict;
+}
