@@ -5,7 +5,7 @@
 import type { AgentStage } from '../domain/pipeline/types.js';
 import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
 import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/types.js';
-import type { QueueState } from '../domain/merge-queue/state.js';
+import type { QueueState, QueueTimes } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
   EntryIdentity,
@@ -106,16 +106,6 @@ export interface CheckTimes {
   backoffMax: number;
   /** MAX_ATTEMPTS: faults in a row after which the verdict is `fault`. */
   maxAttempts: number;
-}
-
-/** From the settings of the starter; milliseconds. */
-export interface QueueTimes {
-  /** MERGE_LEASE: how long a publish may go unanswered before a live host may fence it and take over. */
-  mergeLease: number;
-  /** AGENT_STALE: the same for work that is safe to do twice. */
-  hostStale: number;
-  backoffBase: number;
-  backoffMax: number;
 }
 
 /** Input of the mergeQueue workflow; `state` is carried over a continue-as-new. */

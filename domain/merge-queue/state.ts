@@ -10,6 +10,16 @@ import type {
   QueueBlock,
 } from './types.js';
 
+/** From the settings of the starter; milliseconds. */
+export interface QueueTimes {
+  /** MERGE_LEASE: how long a publish may go unanswered before a live host may fence it and take over. */
+  mergeLease: number;
+  /** AGENT_STALE: the same for work that is safe to do twice. */
+  hostStale: number;
+  backoffBase: number;
+  backoffMax: number;
+}
+
 export interface QueueEntry {
   request: EnqueueRequest;
   /** Rises with each arrival: the age, free of anybody's clock. */
@@ -56,6 +66,8 @@ export interface Call {
   entry: string | null;
   /** When to ask whether the host still lives; git calls only. */
   probeAt: number | null;
+  /** With `record`: the settled entries in it. */
+  settled: string[];
 }
 
 export interface QueueState {
@@ -67,6 +79,8 @@ export interface QueueState {
   entries: QueueEntry[];
   /** Newest last; at most 200, but never one that is not recorded. */
   settled: SettledEntry[];
+  /** Withdrawn before they were heard of: messages may overtake each other. Bounded. */
+  tombstones: { entry: string; reason: string }[];
   calls: Call[];
   /** The active gates of the repository; null = not read yet, nothing starts. */
   gates: Gate[] | null;
@@ -80,7 +94,6 @@ export interface QueueState {
   /** The block is being tried: everything but publish may go on. */
   probing: boolean;
   blockRetryAt: number | null;
-  blockTries: number;
   /** A rewind of base that a person accepted; until the next landing. */
   acceptTip: string | null;
   host: string | null;
@@ -88,7 +101,8 @@ export interface QueueState {
   hostSeenAt: number | null;
   hostRetryAt: number | null;
   recordRetryAt: number | null;
-  recordTries: number;
+  /** Failures in a row, for the backoff. */
+  tries: { host: number; gates: number; record: number; block: number };
   /** The visible picture last given to `record`. */
   mirrored: string;
   /** Verdicts whose signal came before the answer that names their key; newest last, bounded. */
@@ -97,4 +111,35 @@ export interface QueueState {
   durations: number[];
   /** Start nothing new: the run is about to continue as new. */
   hold: boolean;
+}
+
+export function emptyQueue(repo: string, base: string): QueueState {
+  return {
+    repo,
+    base,
+    nextSeq: 1,
+    nextCall: 1,
+    entries: [],
+    settled: [],
+    tombstones: [],
+    calls: [],
+    gates: null,
+    gatesWanted: true,
+    gatesRetryAt: null,
+    seenGates: [],
+    drainBefore: null,
+    block: null,
+    probing: false,
+    blockRetryAt: null,
+    acceptTip: null,
+    host: null,
+    hostSeenAt: null,
+    hostRetryAt: null,
+    recordRetryAt: null,
+    tries: { host: 0, gates: 0, record: 0, block: 0 },
+    mirrored: '',
+    verdicts: [],
+    durations: [],
+    hold: false,
+  };
 }

@@ -1,0 +1,86 @@
+/** How the queue looks from outside. A frozen and paused queue shows frozen; a block shows when no gate is closed. */
+import { heldByDrain, inOrder } from './order.js';
+import type { QueueEntry, QueueState } from './state.js';
+import type { Gate, QueueStateName, QueueView } from './types.js';
+
+/** The gates that concern landing on this base. */
+export function landingGates(state: QueueState): Gate[] {
+  return (state.gates ?? []).filter((g) => g.scope !== 'admission' && (g.base === null || g.base === state.base));
+}
+
+export function standing(state: QueueState): { name: QueueStateName; reason: string | null } {
+  const gates = landingGates(state);
+  const gate = (kind: Gate['kind']): Gate | undefined => gates.find((g) => g.kind === kind);
+  const closed = gate('freeze') ?? gate('pause');
+  if (closed)
+    return { name: closed.kind === 'freeze' ? 'frozen' : 'paused', reason: `${closed.reason} (${closed.by})` };
+  if (state.block) return { name: 'blocked', reason: `${state.block.code}: ${state.block.reason}` };
+  const drain = gate('drain');
+  if (drain) return { name: 'draining', reason: `${drain.reason} (${drain.by})` };
+  return { name: 'running', reason: null };
+}
+
+/** Frozen or paused: nothing is taken up and nothing is published. */
+export function isClosed(state: QueueState): boolean {
+  return landingGates(state).some((g) => g.kind !== 'drain');
+}
+
+function detail(state: QueueState, entry: QueueEntry): string | null {
+  if (entry.withdraw !== null) return `being withdrawn: ${entry.withdraw}`;
+  if (entry.phase === 'queued' && heldByDrain(state, entry)) return 'came after the drain began';
+  return entry.detail;
+}
+
+function median(values: number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}
+
+export function queueView(state: QueueState): QueueView {
+  const { name, reason } = standing(state);
+  const each = median(state.durations);
+  return {
+    repo: state.repo,
+    base: state.base,
+    state: name,
+    reason,
+    block: state.block,
+    entries: inOrder(state).map((e, i) => ({
+      entry: e.request.entry,
+      task: e.request.task,
+      position: i + 1,
+      phase: e.phase,
+      head: e.request.head,
+      priority: e.request.priority,
+      since: new Date(e.since).toISOString(),
+      etaSeconds: each === null || name !== 'running' ? null : Math.ceil((each * (i + 1)) / 1000),
+      detail: detail(state, e),
+    })),
+  };
+}
+
+/**
+ * What must change for the stored picture to be written again. The quick phases of a landing are left out: they are
+ * over before anybody reads them, and each write costs an activity.
+ */
+export function mirrorKey(state: QueueState): string {
+  const view = queueView(state);
+  const entries = inOrder(state).map((e, i) => [e.request.entry, e.awaited !== null, view.entries[i]?.detail ?? null]);
+  return JSON.stringify([view.state, view.reason, view.block?.code ?? null, entries]);
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').slice(0, 120);
+
+/** Markdown for the Temporal Web UI; the first 50 entries. */
+export function queueDetails(state: QueueState): string {
+  const view = queueView(state);
+  const head = `**${view.state}**${view.reason === null ? '' : `: ${cell(view.reason)}`}`;
+  const clear = view.block ? [`To clear: ${view.block.clearedBy ?? 'clears by itself'}`] : [];
+  if (view.entries.length === 0) return [head, ...clear, 'The queue is empty.'].join('\n\n');
+  const rows = view.entries
+    .slice(0, 50)
+    .map((e) => `| ${[e.position, e.task, e.phase, e.priority, e.since, cell(e.detail ?? '')].join(' | ')} |`);
+  const more = view.entries.length > 50 ? [`… and ${view.entries.length - 50} more`] : [];
+  const table = ['| # | task | phase | priority | since | |', '|---|---|---|---|---|---|', ...rows].join('\n');
+  return [head, ...clear, table, ...more].join('\n\n');
+}

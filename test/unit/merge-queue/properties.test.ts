@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PRIORITIES } from '../../../domain/tasks.js';
+import { request, World, type Nature } from './world.js';
+
+const n = fc.nat({ max: 30 });
+const act = <T extends string>(...kinds: T[]): fc.Arbitrary<{ op: T; n: number }> =>
+  fc.record({ op: fc.constantFrom(...kinds), n });
+
+/** Weighted so that much gets done and everything goes wrong now and then. */
+const actions = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: act('enqueue') },
+    { weight: 16, arbitrary: act('deliver') },
+    { weight: 3, arbitrary: act('act', 'deliverAgain', 'fail', 'tick', 'signal', 'signal') },
+    { weight: 2, arbitrary: act('withdraw', 'repeat', 'signalAgain', 'signalLost', 'signalFault', 'crash', 'newer') },
+    { weight: 1, arbitrary: act('pause', 'freeze', 'drain', 'resume', 'accept', 'personGreen', 'personRed', 'rewind') },
+    { weight: 1, arbitrary: act('hostGone', 'hostsBack', 'refuse', 'admit', 'otherBase') },
+  ),
+  { minLength: 10, maxLength: 140 },
+);
+
+function play(world: World, op: string, k: number, sent: Map<string, [number, number]>): void {
+  const names = [...sent.values()];
+  const known = names[k % Math.max(1, names.length)];
+  const priority = PRIORITIES[k % 4] ?? 'normal';
+  const natures: Nature[] = [{}, {}, {}, {}, { conflict: true }, { red: true }, { fix: true }];
+  const enqueue = (item: number, nth: number): void => {
+    const r = request(item, priority, nth);
+    sent.set(r.entry, [item, nth]);
+    world.enqueue(r, natures[k % natures.length] ?? {});
+  };
+  const moves: Record<string, () => void> = {
+    enqueue: () => enqueue(sent.size + 1, 1),
+    repeat: () => known && enqueue(known[0], known[1]),
+    newer: () => known && enqueue(known[0], known[1] + 1),
+    withdraw: () => {
+      const [item, nth] = known ?? [sent.size + 1, 1];
+      world.feed({ kind: 'withdraw', entry: request(item, 'normal', nth).entry, reason: 'not wanted' });
+    },
+    deliver: () => world.deliver(k),
+    deliverAgain: () => world.deliver(k, true),
+    act: () => world.act(k),
+    fail: () => world.fail(k),
+    tick: () => world.tick(),
+    signal: () => world.signal(k, 'once'),
+    signalAgain: () => world.signal(k, 'again'),
+    signalLost: () => world.signal(k, 'lost'),
+    signalFault: () => world.signal(k, 'fault'),
+    crash: () => world.crash(),
+    pause: () => world.gate('pause'),
+    freeze: () => world.gate('freeze', 'landing'),
+    drain: () => world.gate('drain'),
+    otherBase: () => {
+      world.feed({ kind: 'gateChanged', id: `other${k}`, acceptTip: 'old' });
+    },
+    resume: () => world.resume(),
+    accept: () => world.resume(true),
+    personGreen: () => world.push(false),
+    personRed: () => world.push(true),
+    rewind: () => world.rewind(),
+    hostGone: () => (world.hosts = k % 3 === 0 ? [] : ['b']),
+    hostsBack: () => (world.hosts = ['a', 'b']),
+    refuse: () => (world.pushRefused = true),
+    admit: () => (world.pushRefused = false),
+  };
+  moves[op]?.();
+}
+
+test('whatever is lost, repeated, late or dies: one at a time, none twice, none lost, in order', () => {
+  let landings = 0;
+  fc.assert(
+    fc.property(actions, fc.boolean(), (list, checksAtOnce) => {
+      const world = new World();
+      world.checksAtOnce = checksAtOnce;
+      const sent = new Map<string, [number, number]>();
+      for (const { op, n: k } of list) play(world, op, k, sent);
+      world.calm();
+      expect(world.state.entries).toEqual([]);
+      for (const entry of sent.keys()) {
+        const told = world.told.get(entry) ?? [];
+        expect(told.length, `${entry} was never told`).toBeGreaterThan(0);
+        expect(new Set(told.map((o) => o.kind)).size).toBe(1);
+        expect(world.rows.get(entry)?.kind).toBe(told[0]?.kind);
+        expect(world.pushes.get(entry) ?? 0, `${entry} was pushed twice`).toBeLessThanOrEqual(1);
+        const pushed = world.pushes.has(entry);
+        if (told[0]?.kind === 'landed') expect(pushed).toBe(true);
+        // A landing that a person took away again is told as refused; nothing else may hide a push.
+        else if (pushed) expect(world.base.some((b) => b.entry === entry)).toBe(false);
+      }
+      landings += world.pushes.size;
+    }),
+    { numRuns: 600 },
+  );
+  expect(landings).toBeGreaterThan(400);
+}, 30_000);
+
+test('a bigger queue comes out in the order of urgency, then age', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...PRIORITIES), { minLength: 1, maxLength: 40 }), (priorities) => {
+      const world = new World();
+      world.gate('pause');
+      priorities.forEach((p, i) => world.enqueue(request(i + 1, p)));
+      world.calm();
+      const want = priorities
+        .map((p, i) => ({ rank: PRIORITIES.indexOf(p), entry: request(i + 1).entry, i }))
+        .sort((a, b) => a.rank - b.rank || a.i - b.i)
+        .map((x) => x.entry);
+      expect(world.base.slice(1).map((b) => b.entry)).toEqual(want);
+    }),
+    { numRuns: 100 },
+  );
+});
