@@ -1,0 +1,142 @@
+/** Makes the commits of a landing from its plan's inputs, by plumbing alone: the same inputs give the same ids. */
+import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mergeAttributes } from '../../domain/merge-queue/attributes.js';
+import { ourIdent, type CommitObject } from '../../domain/merge-queue/commit.js';
+import { planId, withTrailers, type PlanInputs } from '../../domain/merge-queue/plan.js';
+import type { ConflictFacts, EntryIdentity } from '../../domain/merge-queue/types.js';
+import { conflictHunks } from './conflict.js';
+import { readCommit, readCommits, writeCommit, type Gate } from './gate.js';
+
+/** More commits than this in one rebase are refused. */
+const MAX_RANGE = 2000;
+
+export type Computed =
+  | { kind: 'computed'; commit: string; tree: string; message: string; plan: string }
+  | { kind: 'contained' }
+  | { kind: 'conflict'; conflict: ConflictFacts }
+  | { kind: 'refused'; reason: string };
+
+export interface ComputeInputs extends Omit<PlanInputs, 'message' | 'entry'> {
+  entry: EntryIdentity;
+  /** Message of a merge; a rebase keeps its own. */
+  mergeMessage: string;
+}
+
+export async function computeLanding(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
+  return inputs.strategy === 'merge' ? computeMerge(gate, inputs) : computeRebase(gate, inputs);
+}
+
+async function computeMerge(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
+  const base = await readCommit(gate, inputs.baseOid);
+  const merged = await mergeTrees(gate, inputs.baseOid, inputs.entry.head, inputs.attributes);
+  if (merged.kind === 'conflict') return merged;
+  if (merged.tree === base.tree) return { kind: 'contained' };
+  return finish(gate, inputs, inputs.mergeMessage, {
+    tree: merged.tree,
+    parents: [inputs.baseOid, inputs.entry.head],
+    author: ourIdent(inputs.timestamp),
+  });
+}
+
+async function computeRebase(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
+  const oids = await rangeOids(gate, inputs.baseOid, inputs.entry.head);
+  if (oids.length > MAX_RANGE) return { kind: 'refused', reason: `more than ${MAX_RANGE} commits to rebase` };
+  const range = await readCommits(gate, oids);
+  if (range.some((commit) => commit.parents.length > 1)) {
+    return {
+      kind: 'refused',
+      reason: 'rebase-ff cannot replay merges: use strategy "auto" or "merge", or rebase the branch',
+    };
+  }
+  const base = await readCommit(gate, inputs.baseOid);
+  const steps: { tree: string; source: CommitObject }[] = [];
+  let tree = base.tree;
+  const trees = new Map(range.map((commit) => [commit.oid, commit.tree]));
+  for (const commit of range) {
+    const parent = commit.parents[0];
+    if (parent === undefined) return { kind: 'refused', reason: 'the branch shares no history with the base' };
+    const parentTree = trees.get(parent) ?? (await readCommit(gate, parent)).tree;
+    let next = commit.tree;
+    if (tree !== parentTree) {
+      // A commit with the tree so far and the same parent: the merge base is the parent by construction.
+      const onto = await writeCommit(gate, {
+        ...{ tree, parents: [parent], encoding: null, message: 'synthetic' },
+        ...{ author: ourIdent(0), committer: ourIdent(0) },
+      });
+      const merged = await mergeTrees(gate, onto, commit.oid, inputs.attributes);
+      if (merged.kind === 'conflict') return merged;
+      next = merged.tree;
+    }
+    if (next !== tree) steps.push({ tree: next, source: commit });
+    tree = next;
+  }
+  const last = steps.pop();
+  if (last === undefined || tree === base.tree) return { kind: 'contained' };
+  let parent = inputs.baseOid;
+  for (const step of steps) {
+    parent = await writeCommit(gate, {
+      ...{ tree: step.tree, parents: [parent], encoding: null, message: step.source.message },
+      ...{ author: step.source.author, committer: ourIdent(inputs.timestamp) },
+    });
+  }
+  return finish(gate, inputs, last.source.message, {
+    ...{ tree: last.tree, parents: [parent], author: last.source.author },
+  });
+}
+
+async function finish(
+  gate: Gate,
+  inputs: ComputeInputs,
+  message: string,
+  parts: Pick<CommitObject, 'tree' | 'parents' | 'author'>,
+): Promise<Computed> {
+  const plan = planId({ ...inputs, message });
+  const commit = await writeCommit(gate, {
+    ...parts,
+    ...{ committer: ourIdent(inputs.timestamp), encoding: null },
+    message: withTrailers(message, { ...inputs, message, plan }),
+  });
+  return { kind: 'computed', commit, tree: parts.tree, message, plan };
+}
+
+/** Commits of `head` that `base` lacks, oldest first. */
+export async function rangeOids(gate: Gate, base: string, head: string): Promise<string[]> {
+  const text = await gate.text(['rev-list', '--reverse', '--topo-order', head, `^${base}`, '--']);
+  return text === '' ? [] : text.split('\n');
+}
+
+type Merged = { kind: 'merged'; tree: string } | { kind: 'conflict'; conflict: ConflictFacts };
+
+async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: string | null): Promise<Merged> {
+  const config = attributes === null ? [] : [`core.attributesFile=${attributesPath(gate, attributes)}`];
+  const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs];
+  const result = await gate.run(args, { config, answers: [0, 1] });
+  const [tree = '', ...rest] = result.stdout.split('\0');
+  if (result.code === 0) return { kind: 'merged', tree: tree.trim() };
+  const paths = [...new Set(rest.filter((name) => name !== ''))];
+  return { kind: 'conflict', conflict: { paths: paths.slice(0, 200), hunks: await conflictHunks(gate, tree, paths) } };
+}
+
+const attributesPath = (gate: Gate, oid: string): string => path.join(gate.dir, 'attributes', oid);
+
+/** The attributes that merges onto this commit use, as a file of the gate named by its blob oid; null if none. */
+export async function baseAttributes(gate: Gate, commit: string): Promise<string | null> {
+  const shown = await gate.run(['cat-file', 'blob', `${commit}:.gitattributes`], { answers: [0, 128] });
+  const text = shown.code === 0 ? mergeAttributes(shown.stdout) : null;
+  if (text === null) return null;
+  const oid = await gate.text(['hash-object', '-t', 'blob', '--stdin'], { input: text });
+  const file = attributesPath(gate, oid);
+  const there = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (!there) {
+    await mkdir(path.dirname(file), { recursive: true });
+    const fresh = `${file}.${randomUUID()}`;
+    await writeFile(fresh, text);
+    await rename(fresh, file);
+  }
+  return oid;
+}

@@ -1,0 +1,85 @@
+/** Makes the plan of a landing, after making sure that base still holds what landed and that this did not land yet. */
+import { mergeMessage, planTimestamp } from '../../domain/merge-queue/plan.js';
+import type { EnqueueRequest, EntryIdentity, PrepareResult, QueueBlock } from '../../domain/merge-queue/types.js';
+import { baseAttributes, computeLanding, rangeOids } from './compute.js';
+import { hasObject, isAncestor, readCommit, readCommits, type Gate } from './gate.js';
+import type { LandingRecords } from './host.js';
+import { findLanding } from './proof.js';
+import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
+import { baseMissing, baseRewound, tipMissing, type RemoteState } from './resolve.js';
+import { rangeFault } from './validate.js';
+
+export async function prepare(
+  gate: Gate,
+  records: LandingRecords,
+  request: EnqueueRequest,
+  acceptTip: string | null,
+): Promise<PrepareResult> {
+  const opened = await openState(gate, records, request, acceptTip);
+  if ('code' in opened) return { kind: 'blocked', block: opened };
+  const { base, tip } = opened;
+  const landed =
+    (await records.landingOfEntry(request.entry)) ??
+    (await records.landingOfTask(request.repo, request.workItem, request.generation)) ??
+    (await findLanding(gate, request, gate.repo.adoptedAt, base));
+  if (landed !== null) return { kind: 'landed', landing: landed };
+
+  if (!(await hasObject(gate, request.head))) {
+    return { kind: 'refused', reason: `the remote no longer has the head ${request.head}` };
+  }
+  if (await isAncestor(gate, request.head, base)) return { kind: 'contained', baseOid: base };
+  const fault = await rangeFault(gate, base, request.head);
+  if (fault !== null) return { kind: 'refused', reason: fault };
+  gate.host.heartbeat('merge');
+  return plan(gate, request, { base, tip });
+}
+
+/** Step 0: base is there, the tip is there, and base holds the last landing (or what was accepted in its place). */
+async function openState(
+  gate: Gate,
+  records: LandingRecords,
+  request: EnqueueRequest,
+  acceptTip: string | null,
+): Promise<RemoteState | QueueBlock> {
+  const refs = [baseRef(gate.repo), tipRef(gate.repo), headRef(gate.repo, request.workItem)];
+  const found = await readRemote(gate, refs);
+  const base = found.get(baseRef(gate.repo));
+  if (base === undefined) return baseMissing(gate);
+  const anchor = acceptTip ?? (await records.lastLanding(request.repo, request.base))?.commit ?? gate.repo.adoptedAt;
+  if (!(await isAncestor(gate, anchor, base))) return baseRewound(gate, base, anchor);
+  let tip = found.get(tipRef(gate.repo));
+  if (tip === undefined && acceptTip !== null) {
+    await push(gate, [{ ref: tipRef(gate.repo), oid: base, expect: null }]);
+    tip = (await readRemote(gate, [tipRef(gate.repo)])).get(tipRef(gate.repo));
+  }
+  return tip === undefined ? tipMissing(gate, base) : { base, tip };
+}
+
+async function plan(gate: Gate, request: EnqueueRequest, state: RemoteState): Promise<PrepareResult> {
+  const asked = gate.repo.config.merge.strategy;
+  const strategy =
+    asked === 'auto' ? ((await holdsMerges(gate, state.base, request.head)) ? 'merge' : 'rebase-ff') : asked;
+  const base = await readCommit(gate, state.base);
+  const entry = identityOf(request);
+  const inputs = {
+    ...{ entry, strategy, baseOid: state.base },
+    timestamp: planTimestamp(request.enqueuedAt, base.committer),
+    attributes: await baseAttributes(gate, state.base),
+  };
+  const result = await computeLanding(gate, { ...inputs, mergeMessage: mergeMessage(request.task, request.title) });
+  if (result.kind === 'contained') return { kind: 'contained', baseOid: state.base };
+  if (result.kind === 'conflict') return { kind: 'conflict', conflict: result.conflict, baseOid: state.base };
+  if (result.kind === 'refused') return result;
+  const { commit, tree, message, plan: id } = result;
+  return { kind: 'planned', plan: { ...inputs, plan: id, lastTip: state.tip, message, commit, tree } };
+}
+
+async function holdsMerges(gate: Gate, base: string, head: string): Promise<boolean> {
+  const range = await readCommits(gate, await rangeOids(gate, base, head));
+  return range.some((commit) => commit.parents.length > 1);
+}
+
+const identityOf = (r: EnqueueRequest): EntryIdentity => ({
+  ...{ repo: r.repo, base: r.base, task: r.task, workItem: r.workItem },
+  ...{ generation: r.generation, head: r.head, try: r.try, entry: r.entry },
+});

@@ -1,0 +1,46 @@
+/** Finds landings in the history of base by what proves them. */
+import { provenLanding, type LandingFacts } from '../../domain/merge-queue/plan.js';
+import { COMMITTER, identSeconds, type CommitObject } from '../../domain/merge-queue/commit.js';
+import type { EntryIdentity, Landing } from '../../domain/merge-queue/types.js';
+import { baseAttributes } from './compute.js';
+import { readCommits, type Gate } from './gate.js';
+
+/**
+ * The landing of this entry, or of this task in this generation, among the first parents from `from` (excluded) to
+ * `tip`. A commit counts only if its plan id comes out again.
+ */
+export async function findLanding(
+  gate: Gate,
+  entry: EntryIdentity,
+  from: string,
+  tip: string,
+): Promise<Landing | null> {
+  if (from === tip) return null;
+  const text = await gate.text([
+    ...['rev-list', '--first-parent', '--fixed-strings', `--committer=${COMMITTER}`],
+    ...[`--grep=Signalbox-Entry: ${entry.entry}`, `--grep=Signalbox-Task: ${entry.task}`],
+    ...[tip, `^${from}`, '--'],
+  ]);
+  for (const commit of await readCommits(gate, text === '' ? [] : text.split('\n'))) {
+    const facts = provenLanding(commit, entry.repo, entry.base, null) ?? (await withAttributes(gate, entry, commit));
+    if (facts === null || facts.task !== entry.task) continue;
+    if (facts.entry !== entry.entry && facts.generation !== entry.generation) continue;
+    return {
+      ...{ entry: facts.entry, task: facts.task, generation: facts.generation, head: facts.head },
+      ...{ commit: commit.oid, tree: commit.tree, base: facts.baseOid, plan: facts.plan },
+      at: new Date(identSeconds(commit.committer) * 1000).toISOString(),
+      verdict: publishedVerdict(gate),
+    };
+  }
+  return null;
+}
+
+async function withAttributes(gate: Gate, entry: EntryIdentity, commit: CommitObject): Promise<LandingFacts | null> {
+  const claimed = /^Signalbox-Base: ([0-9a-f]{40,64})$/m.exec(commit.message)?.[1];
+  if (claimed === undefined) return null;
+  return provenLanding(commit, entry.repo, entry.base, await baseAttributes(gate, claimed));
+}
+
+/** Nothing is published but on a green verdict, or without one where the repository has no checks. */
+export const publishedVerdict = (gate: Gate): 'green' | 'none' =>
+  gate.repo.config.checks.length > 0 ? 'green' : 'none';

@@ -1,0 +1,105 @@
+/**
+ * Publishes one checked plan. Looks first; asks the store last; pushes base and tip in one atomic leased push; and
+ * believes only what a new process reads back from the remote.
+ */
+import { SignalboxError } from '../../domain/errors.js';
+import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
+import { crashPoint } from '../crash-points.js';
+import { baseAttributes, computeLanding } from './compute.js';
+import { followCheckout } from './checkout.js';
+import { hasObject, isAncestor, type Gate } from './gate.js';
+import type { LandingRecords } from './host.js';
+import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
+import { pushRefused, resolvePlan, tipFor, type Resolution } from './resolve.js';
+import { clearRemoteLocks } from './stale-locks.js';
+
+export interface PublishVerdict {
+  kind: 'green' | 'none';
+  tree: string;
+}
+
+export async function publish(
+  gate: Gate,
+  records: LandingRecords,
+  plan: LandingPlan,
+  verdict: PublishVerdict,
+  /** Throws if the caller was told to stop; asked directly before the push, never after. */
+  stopRequested: () => void,
+): Promise<PublishResult> {
+  const locked = await clearRemoteLocks(gate);
+  if (locked !== null) return { kind: 'blocked', block: locked };
+  gate.host.heartbeat('resolve');
+  const before = await resolvePlan(gate, plan);
+  if (before.kind !== 'not-landed') return settled(gate, plan, verdict, before);
+
+  const drift = await recompute(gate, plan, verdict);
+  if (drift !== null) return drift;
+  if (!(await isAncestor(gate, plan.baseOid, plan.commit))) {
+    throw new SignalboxError('internal', `plan ${plan.plan}: ${plan.commit} is not made on ${plan.baseOid}`);
+  }
+  const tip = await tipFor(gate, plan, plan.lastTip);
+  const held = await gatedBy(gate, records, plan);
+  if (held !== null) return held;
+  stopRequested();
+
+  gate.host.heartbeat('push');
+  crashPoint('publish-before-push');
+  const pushed = await push(gate, [
+    { ref: baseRef(gate.repo), oid: plan.commit, expect: plan.baseOid },
+    { ref: tipRef(gate.repo), oid: tip, expect: plan.lastTip },
+  ]);
+  crashPoint('publish-after-push');
+  gate.host.heartbeat('prove');
+  const after = await resolvePlan(gate, plan);
+  if (after.kind !== 'not-landed') return settled(gate, plan, verdict, after);
+  if (pushed.kind === 'refused') return { kind: 'blocked', block: pushRefused(gate, after.state.base, pushed.reason) };
+  const why = pushed.kind === 'pushed' ? 'it said so, but the remote does not show it' : pushed.reason;
+  throw new SignalboxError('git-infrastructure', `the push did not land: ${why}`);
+}
+
+async function settled(
+  gate: Gate,
+  plan: LandingPlan,
+  verdict: PublishVerdict,
+  resolution: Exclude<Resolution, { kind: 'not-landed' }>,
+): Promise<PublishResult> {
+  if (resolution.kind === 'stale') return { kind: 'stale', reason: resolution.reason };
+  if (resolution.kind === 'blocked') return resolution;
+  const landing = { ...resolution.landing, verdict: verdict.kind };
+  const behind = await followCheckout(gate, landing);
+  return behind === null ? { kind: 'landed', landing } : { kind: 'landed', landing, checkoutBehind: behind };
+}
+
+/** Makes the landing once more, in new processes, from the plan's inputs: the bytes about to land are those checked. */
+async function recompute(gate: Gate, plan: LandingPlan, verdict: PublishVerdict): Promise<PublishResult | null> {
+  if (plan.tree !== verdict.tree) {
+    throw new SignalboxError('internal', `plan ${plan.plan} has tree ${plan.tree}, its verdict is of ${verdict.tree}`);
+  }
+  if (!(await ensurePlanObjects(gate, plan))) return { kind: 'stale', reason: `the head ${plan.entry.head} is gone` };
+  const again = await computeLanding(gate, {
+    ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
+    ...{ attributes: await baseAttributes(gate, plan.baseOid), mergeMessage: plan.message },
+  });
+  if (again.kind !== 'computed' || again.commit !== plan.commit || again.tree !== verdict.tree) {
+    return { kind: 'stale', reason: 'making the landing again gave another result' };
+  }
+  return null;
+}
+
+/** Head and base of the plan in this gate, fetched where they are missing; false if the remote has them no more. */
+export async function ensurePlanObjects(gate: Gate, plan: LandingPlan): Promise<boolean> {
+  if ((await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid))) return true;
+  await readRemote(gate, [headRef(gate.repo, plan.entry.workItem), baseRef(gate.repo), tipRef(gate.repo)]);
+  return (await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid));
+}
+
+/** What people said since: read now, so that a pause that was answered holds. */
+async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): Promise<PublishResult | null> {
+  const gates = await records.activeGates(plan.entry.repo);
+  const holds = gates.find(
+    (g) => g.kind !== 'drain' && g.scope !== 'admission' && (g.base === null || g.base === plan.entry.base),
+  );
+  if (holds !== undefined) return { kind: 'gated', reason: `${holds.kind} by ${holds.by}: ${holds.reason}` };
+  const unwanted = await records.unwanted(plan.entry);
+  return unwanted === null ? null : { kind: 'unwanted', reason: unwanted };
+}
