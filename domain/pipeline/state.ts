@@ -42,7 +42,9 @@ export type Phase =
       key: string | null;
       workflowId: string | null;
       early: Verdict[];
+      /** The red of the head, while its base is looked at; `shared`: the base had it when it was last looked at. */
       red: Verdict | null;
+      shared: boolean;
       retryAt: number;
     }
   | { kind: 'base-red'; since: string; red: Verdict; retryAt: number }
@@ -100,8 +102,8 @@ export interface TaskState {
   feedback: Feedback[];
   /** Last summary of each agent stage. */
   summaries: Record<string, string>;
-  /** Head at the end of each agent stage, and the documents' blobs at the newest head. */
-  results: Record<string, string>;
+  /** What each agent stage ended with, and the documents' blobs at the newest head. */
+  results: Record<string, Artifact>;
   blobs: Record<string, string | null>;
   decisions: Decision[];
   /** Approval stage → what was approved there last. */

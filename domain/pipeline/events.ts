@@ -1,0 +1,31 @@
+import type { RunReport } from '../agents/types.js';
+import type { Verdict } from '../checks/types.js';
+import type { MergeOutcome } from '../merge-queue/types.js';
+import type { Decision } from '../tasks.js';
+import type { RunOverrides } from './input.js';
+
+/** Everything that can happen to a task. Machine events carry the id of what they answer: others are no news. */
+export type TaskEvent =
+  | { type: 'begin' }
+  /** The earliest deadline has come. */
+  | { type: 'tick' }
+  | { type: 'requestAnswered'; runId: string; granted: { host: string } | null; ahead: number; reason: string }
+  | { type: 'granted'; runId: string; host: string }
+  | { type: 'runFinished'; runId: string; report: RunReport }
+  | { type: 'checkAnswered'; ask: number; answer: CheckNews }
+  | { type: 'checkSettled'; key: string; verdict: Verdict }
+  | { type: 'enqueueAnswered'; entry: string; settled: MergeOutcome | null; position: number | null }
+  | { type: 'mergeSettled'; entry: string; outcome: MergeOutcome }
+  /** An activity failed for a reason that trying again will not mend. `id`: run, ask or entry. */
+  | { type: 'commandFailed'; id: string; what: string; message: string }
+  | PersonEvent;
+
+/** Judged by domain/pipeline/permit.ts before they are applied. `intent` = audit row, the id of the request. */
+export type PersonEvent =
+  | { type: 'decided'; decision: Decision; intent: number | null; final: boolean }
+  | { type: 'answered'; text: string; intent: number | null }
+  | { type: 'retried'; intent: number | null }
+  | { type: 'redone'; stage: string; overrides: RunOverrides; intent: number | null }
+  | { type: 'cancelled'; reason: string; by: string; intent: number | null };
+
+export type CheckNews = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string; workflowId: string };

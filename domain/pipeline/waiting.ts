@@ -1,0 +1,170 @@
+/** What the task waits for, in plain words, with who can end it. One place for the API, search and the Web UI. */
+import type { Landed, Counters, TaskStateName, Waiting } from '../tasks.js';
+import { taskName } from '../tasks.js';
+import type { TaskState } from './state.js';
+import { current, iso, type TaskContext } from './turn.js';
+
+/** Null when the task is over. */
+export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
+  const { phase } = state;
+  const stage = current({ ctx, state });
+  const task = taskName(ctx.input.repo, ctx.input.workItem);
+  const base: Omit<Waiting, 'kind' | 'detail' | 'unblockedBy'> = {
+    since: phase.since,
+    until: null,
+    code: null,
+    artifact: null,
+    links: { task: ctx.ids.workflow },
+  };
+  const link = (more: Record<string, string | null>): Record<string, string> => ({
+    ...base.links,
+    ...Object.fromEntries(Object.entries(more).filter((entry): entry is [string, string] => entry[1] !== null)),
+  });
+
+  switch (phase.kind) {
+    case 'created':
+      return { ...base, kind: 'start', detail: 'accepted; its workflow begins', unblockedBy: ['any worker'] };
+    case 'host': {
+      const line = phase.ahead > 0 ? ` (${phase.ahead} ahead)` : '';
+      return {
+        ...base,
+        kind: 'host',
+        detail: `${stage.name} waits for a free agent slot${line}${phase.reason === null ? '' : `: ${phase.reason}`}`,
+        unblockedBy: ['a free agent slot on a live host', 'signalbox worker'],
+        links: link({ run: phase.runId }),
+      };
+    }
+    case 'agent':
+      return {
+        ...base,
+        kind: 'agent',
+        detail: `${agentOf(ctx, state) ?? 'an agent'} works on ${stage.name}, run ${phase.runId} on host ${phase.host}`,
+        unblockedBy: [`run ${phase.runId}`, `signalbox task cancel ${task}`],
+        links: link({ run: phase.runId, host: phase.host }),
+      };
+    case 'stopping':
+      return {
+        ...base,
+        kind: phase.host === null ? 'host' : 'agent',
+        detail: `run ${phase.runId} was told to stop, ${phase.then.kind === 'cancel' ? 'to cancel the task' : `to redo ${phase.then.stage}`}`,
+        unblockedBy: [phase.host === null ? 'the line for agent slots' : `host ${phase.host}`],
+        links: link({ run: phase.runId, host: phase.host }),
+      };
+    case 'backoff':
+      return {
+        ...base,
+        kind: 'backoff',
+        until: iso(phase.until),
+        detail: `${stage.name} is tried again at ${iso(phase.until)} (wait ${phase.n}): ${phase.reason}`,
+        unblockedBy: ['the clock', `signalbox task retry ${task}`],
+      };
+    case 'check':
+      return {
+        ...base,
+        kind: 'check',
+        code: phase.shared ? 'base-red' : null,
+        detail:
+          phase.of === 'head'
+            ? `checks of ${state.head ?? 'the head'}`
+            : `is ${ctx.input.base} red too? check ${phase.red?.failed?.name ?? ''} failed at the head`,
+        unblockedBy: [phase.workflowId ?? 'a live host with a check slot'],
+        links: link({ check: phase.workflowId }),
+      };
+    case 'base-red':
+      return {
+        ...base,
+        kind: 'check',
+        code: 'base-red',
+        until: iso(phase.retryAt),
+        detail: `check ${phase.red.failed?.name ?? ''} fails on ${ctx.input.base} as well; looked at again at ${iso(phase.retryAt)}`,
+        unblockedBy: [`a green ${ctx.input.base}`, `signalbox task retry ${task}`],
+      };
+    case 'approval': {
+      const { path, sha } = phase.artifact;
+      return {
+        ...base,
+        kind: 'approval',
+        artifact: { path, sha },
+        detail: `a person approves ${path ?? 'the work'} at ${sha}`,
+        unblockedBy: [
+          'anyone with decisions:write',
+          `signalbox task approve ${task} --stage ${stage.name} --sha ${sha}`,
+          `signalbox task reject ${task} --stage ${stage.name} --sha ${sha}`,
+        ],
+      };
+    }
+    case 'answer':
+      return {
+        ...base,
+        kind: 'answer',
+        code: phase.code,
+        detail: phase.detail,
+        unblockedBy: [
+          'anyone with decisions:write',
+          `signalbox task answer ${task} TEXT`,
+          `signalbox task retry ${task}`,
+        ],
+      };
+    case 'merge-queue':
+      return {
+        ...base,
+        kind: 'merge-queue',
+        detail:
+          phase.then !== null
+            ? `leaves the queue of ${ctx.input.base} (${phase.then.kind}); if it is being published, the queue decides`
+            : `in the merge queue of ${ctx.input.base}${phase.position === null ? '' : `, entered at place ${phase.position}`}`,
+        unblockedBy: [ctx.ids.queue],
+        links: link({ mergeQueue: ctx.ids.queue, entry: phase.request.entry }),
+      };
+    case 'ended':
+      return null;
+  }
+}
+
+/** What lists show; the workflow adds its run id and a counter, which order the pictures. */
+export interface Picture {
+  state: TaskStateName;
+  stage: string;
+  agentRunning: string | null;
+  head: string | null;
+  waitingOn: Waiting | null;
+  landed: Landed | null;
+  counters: Counters;
+  humanSeconds: number;
+}
+
+const RUNNING: readonly (Waiting['kind'] | undefined)[] = ['agent', 'check', 'merge-queue'];
+
+export function picture(ctx: TaskContext, state: TaskState): Picture {
+  const { phase } = state;
+  const waitingOn = waiting(ctx, state);
+  const { head, landed, counters, humanSeconds } = state;
+  return {
+    state: stateName(state, waitingOn),
+    stage: stageName(ctx, state),
+    agentRunning: phase.kind === 'agent' ? agentOf(ctx, state) : null,
+    head,
+    waitingOn,
+    landed,
+    counters,
+    humanSeconds,
+  };
+}
+
+function stateName(state: TaskState, waitingOn: Waiting | null): TaskStateName {
+  const { phase } = state;
+  if (phase.kind === 'ended') return phase.state;
+  if (phase.kind === 'created' || (phase.kind === 'host' && !state.begun)) return 'queued';
+  return RUNNING.includes(waitingOn?.kind) ? 'running' : 'waiting';
+}
+
+function stageName(ctx: TaskContext, state: TaskState): string {
+  const { phase } = state;
+  if (phase.kind === 'created') return 'created';
+  return phase.kind === 'ended' && phase.state === 'done' ? 'done' : current({ ctx, state }).name;
+}
+
+function agentOf(ctx: TaskContext, state: TaskState): string | null {
+  const stage = current({ ctx, state });
+  return stage.kind === 'agent' ? (state.visit.overrides.agent ?? stage.agent) : null;
+}
