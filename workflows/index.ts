@@ -1,2 +1,2 @@
 /** The workflows a worker offers. */
-export {};
+export { task } from './task.js';

@@ -77,7 +77,7 @@ function judgeOutcome(t: Turn, outcome: MergeOutcome): void {
       return;
     case 'conflict': {
       const { paths, hunks } = outcome.conflict;
-      const facts: Feedback[] = [{ kind: 'conflict', base: outcome.baseOid, paths, hunks }];
+      const facts: Feedback[] = [{ kind: 'conflict', base: t.ctx.input.base, paths, hunks }];
       goBack(t, 'onConflict', stage.onConflict, facts, `conflict with ${t.ctx.input.base} in ${paths.join(', ')}`);
       return;
     }

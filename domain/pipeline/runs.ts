@@ -1,4 +1,5 @@
 /** Agent stages: a slot, a run, and what it came to. */
+import { backoffMs, LONGEST_RETRY_AFTER_SECONDS, retryFloorSeconds } from '../agents/backoff.js';
 import type { Feedback, RunOutcome, RunReport, RunRequest } from '../agents/types.js';
 import { afterwards, artifactPath, goBack, passStage } from './stages.js';
 import {
@@ -15,9 +16,6 @@ import {
   type TaskContext,
   type Turn,
 } from './turn.js';
-
-/** Past this, a provider's retry-after is a question for a person. */
-const LONGEST_RETRY_AFTER_SECONDS = 7 * 24 * 3600;
 
 /** The next run of the current stage gets in line. */
 export function requestRun(t: Turn): void {
@@ -181,28 +179,27 @@ function fault(t: Turn, reason: string): void {
 }
 
 /**
- * Waits min(base * 2^n, max) plus up to a tenth, never less; a retry-after is a floor. Spends nothing.
- * The jitter follows from the run, so that the same state always decides the same.
+ * Waits and spends nothing. The jitter follows from task and time, so that the same event always decides the same.
  */
 export function transient(t: Turn, reason: string, retryAfterSeconds: number | null, resume: 'run' | 'check'): void {
   const { backoffBaseMs, backoffMaxMs } = t.ctx.input.settings;
   const n = t.state.visit.transient + 1;
   count(t, 'transient');
   set(t, { visit: { ...t.state.visit, transient: n } });
-  const floor = retryAfterSeconds !== null && retryAfterSeconds > 0 ? retryAfterSeconds : 0;
+  const floor = retryFloorSeconds(retryAfterSeconds) ?? 0;
   if (floor > LONGEST_RETRY_AFTER_SECONDS) {
     askPerson(t, 'blocked', cut(`${reason}; asked to come back in ${Math.round(floor / 86400)} days`), AGAIN);
     return;
   }
-  const wait = Math.min(backoffBaseMs * 2 ** n, backoffMaxMs) * (1 + jitter(`${t.ctx.ids.workflow} ${t.now} ${n}`));
-  const until = t.now + Math.ceil(Math.max(wait, floor * 1000));
+  const times = { baseMs: backoffBaseMs, maxMs: backoffMaxMs };
+  const until = t.now + backoffMs(n, times, spread(`${t.ctx.ids.workflow} ${t.now} ${n}`), floor);
   enter(t, { kind: 'backoff', since: iso(t.now), until, n, reason: cut(reason), resume });
   emit(t, { type: 'mirror' });
 }
 
-/** From 0 to 0.1. */
-function jitter(text: string): number {
+/** From 0 to 1. */
+function spread(text: string): number {
   let hash = 7;
   for (const char of text) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 1009;
-  return hash / 10090;
+  return hash / 1009;
 }

@@ -1,0 +1,83 @@
+/**
+ * One set of options per reliability class. Everywhere: activities retry for ever on infrastructure errors; errors that
+ * trying again will not mend arrive as non-retryable ApplicationFailure and become a wait for a person.
+ */
+import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { AgentActivities, CheckActivities, GitActivities, RecordActivities } from './activities.js';
+import { controlQueue, hostQueue } from './ids.js';
+
+/** Postgres answers in milliseconds: 30 s means it hangs. Away for a night, it is asked every half minute. */
+const RECORDS: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Fetches and pushes of large repositories take minutes; a remote that is away comes back in minutes, too. */
+const GIT: ActivityOptions = {
+  startToCloseTimeout: '15m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+};
+
+/**
+ * A push may be slow, but a host that is silent for 30 s is looked after. One attempt: after a doubt nobody pushes
+ * again before the fence and the read-back have said what the first attempt did.
+ */
+const PUBLISH: ActivityOptions = {
+  startToCloseTimeout: '15m',
+  heartbeatTimeout: '30s',
+  retry: { maximumAttempts: 1 },
+};
+
+/**
+ * The wall limit of a run is the shim's, so this timeout only has to be longer than any of them. Heartbeats are most of
+ * the bill: 5 min. A lost worker is tried again at once, since the run goes on without it and is adopted. Cancellation
+ * is asked for and not waited for: a run is ended by `stopRun`, and its host may be gone.
+ */
+const AGENT: ActivityOptions = {
+  startToCloseTimeout: '30d',
+  heartbeatTimeout: '5m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+};
+
+/** As for agents: the check's own timeout ends it. Its host is watched by the caller. */
+const CHECK: ActivityOptions = {
+  startToCloseTimeout: '1d',
+  heartbeatTimeout: '1m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Ends processes: seconds. Waits for its host for ever, unless the task ends without it. */
+const STOP: ActivityOptions = {
+  startToCloseTimeout: '1m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** Work that nobody waits for: it may fail, the janitor of the host does it later. */
+const BEST_EFFORT: ActivityOptions = {
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '20s',
+  retry: { initialInterval: '1s' },
+};
+
+/** `summary` is what the Web UI shows for the activity. */
+export const records = (queuePrefix: string, summary: string): RecordActivities =>
+  proxyActivities<RecordActivities>({ ...RECORDS, taskQueue: controlQueue(queuePrefix), summary });
+
+type GitClass = 'git' | 'publish' | 'stop' | 'best-effort';
+const GIT_CLASSES: Record<GitClass, ActivityOptions> = {
+  git: GIT,
+  publish: PUBLISH,
+  stop: STOP,
+  'best-effort': BEST_EFFORT,
+};
+
+export const gitOn = (queuePrefix: string, host: string, summary: string, kind: GitClass = 'git'): GitActivities =>
+  proxyActivities<GitActivities>({ ...GIT_CLASSES[kind], taskQueue: hostQueue(queuePrefix, host, 'git'), summary });
+
+export const agentOn = (queuePrefix: string, host: string, summary: string): AgentActivities =>
+  proxyActivities<AgentActivities>({ ...AGENT, taskQueue: hostQueue(queuePrefix, host, 'agent'), summary });
+
+export const checkOn = (queuePrefix: string, host: string, summary: string): CheckActivities =>
+  proxyActivities<CheckActivities>({ ...CHECK, taskQueue: hostQueue(queuePrefix, host, 'check'), summary });
