@@ -28,7 +28,7 @@ export async function openRemote(host: GitHost, url: string, auth: RepoAuth): Pr
 }
 
 // Programs of a local remote run through a shell and drop our settings; it may belong to another user.
-const UPLOAD_PACK = `--upload-pack=git -c 'safe.directory=*' upload-pack`;
+export const UPLOAD_PACK = `--upload-pack=git -c 'safe.directory=*' upload-pack`;
 // The branch may be checked out there: the push updates the ref alone, and the checkout follows where that is wanted.
 const RECEIVE_PACK = `--receive-pack=git -c 'safe.directory=*' -c receive.denyCurrentBranch=ignore receive-pack`;
 

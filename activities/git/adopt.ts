@@ -1,0 +1,139 @@
+/** Takes a remote on: finds out what it is and whether it takes what landing needs, and sets the adoption point. */
+import { realpath } from 'node:fs/promises';
+import { SignalboxError } from '../../domain/errors.js';
+import { checkRemote, pathKey } from '../../domain/remotes.js';
+import type { Repo, RepoAuth, RepoFacts } from '../../domain/repos.js';
+import { contentId } from '../../domain/content-id.js';
+import { withGate, type Gate } from './gate.js';
+import type { GitHost } from './host.js';
+import { listRemote, openRemote, push, readRemote, type Remote } from './remote.js';
+import { gitDirOf } from './stale-locks.js';
+
+export interface AdoptRequest {
+  remote: string;
+  base: string;
+  auth: RepoAuth;
+  checkout: null | 'update';
+}
+
+export interface Adoption {
+  facts: RepoFacts;
+  /** Base now: where the audit begins. */
+  adoptedAt: string;
+  /** Equal for all spellings of this remote. */
+  remoteKey: string;
+}
+
+const CUSTOM = { headsPrefix: 'refs/signalbox/heads/', tipPrefix: 'refs/signalbox/tip/' } as const;
+const FALLBACK = { headsPrefix: 'refs/heads/signalbox/heads/', tipPrefix: 'refs/tags/signalbox/tip/' } as const;
+
+/**
+ * Throws `not-acceptable` (a hostile address, a remote that refuses what landing needs) or `unreachable-remote` with
+ * git's reason. Safe to repeat: a tip ref that is there is kept.
+ */
+export async function adoptRemote(host: GitHost, request: AdoptRequest): Promise<Adoption> {
+  const checked = checkRemote(request.remote);
+  if (!checked.ok)
+    throw new SignalboxError('not-acceptable', `remote: ${checked.reason}`, fault('remote', checked.reason));
+  const remote = await openRemote(host, request.remote, request.auth);
+  const key = remote.local ? pathKey(await realDirectory(remote.url)) : checked.address.key;
+  const refs = await reach(host, remote);
+  const adoptedAt = refs.get(`refs/heads/${request.base}`);
+  if (adoptedAt === undefined) {
+    const what = refs.size === 0 ? 'the repository is empty' : `there is no branch ${request.base}`;
+    throw new SignalboxError('unreachable-remote', what, fault('base', what));
+  }
+  const checkedOut = remote.local && (await headBranch(host, remote)) === `refs/heads/${request.base}`;
+  if (request.checkout === 'update' && !checkedOut) {
+    const reason = 'only for a path with a work tree that has the base branch checked out';
+    throw new SignalboxError('not-acceptable', `checkout: ${reason}`, fault('checkout', reason));
+  }
+  const facts = { local: remote.local, checkedOut };
+  const prefixes = await probe(host, request, key, facts);
+  return { facts: { ...prefixes, ...facts }, adoptedAt, remoteKey: key };
+}
+
+const fault = (field: string, message: string): { faults: { field: string; message: string }[] } => ({
+  faults: [{ field, message }],
+});
+
+async function reach(host: GitHost, remote: Remote): Promise<Map<string, string>> {
+  try {
+    return await listRemote(host, remote, []);
+  } catch (err) {
+    if (!(err instanceof SignalboxError) || err.code !== 'git-infrastructure') throw err;
+    throw new SignalboxError('unreachable-remote', err.message, fault('remote', err.message), { cause: err });
+  }
+}
+
+async function realDirectory(directory: string): Promise<string> {
+  try {
+    return await realpath(directory);
+  } catch (err) {
+    throw new SignalboxError('unreachable-remote', `${directory} does not exist`, fault('remote', 'no such path'), {
+      cause: err,
+    });
+  }
+}
+
+/** The branch that a work tree has checked out; null for a bare repository. */
+async function headBranch(host: GitHost, remote: Remote): Promise<string | null> {
+  const gitDir = await gitDirOf(remote.url);
+  if (gitDir === remote.url) return null;
+  const head = await host.git.run(['symbolic-ref', '-q', 'HEAD'], { gitDir, answers: [0, 1] });
+  return head.stdout.trim() || null;
+}
+
+/** Writes what landing needs, as far as it must be there: the tip ref stays, a probe of a head is taken away. */
+async function probe(
+  host: GitHost,
+  request: AdoptRequest,
+  key: string,
+  facts: Pick<RepoFacts, 'local' | 'checkedOut'>,
+): Promise<Pick<RepoFacts, 'headsPrefix' | 'tipPrefix'>> {
+  const reasons: string[] = [];
+  for (const prefixes of [CUSTOM, FALLBACK]) {
+    const repo = provisional(request, key, { ...prefixes, ...facts });
+    const refused = await withGate(host, repo, (gate) => probeWith(gate, `${prefixes.tipPrefix}${request.base}`));
+    if (refused === null) return prefixes;
+    reasons.push(`${prefixes.tipPrefix}${request.base}: ${refused}`);
+  }
+  const reason = reasons.join('; ');
+  throw new SignalboxError(
+    'not-acceptable',
+    `the remote refuses what landing needs: ${reason}`,
+    fault('remote', reason),
+  );
+}
+
+async function probeWith(gate: Gate, tip: string): Promise<string | null> {
+  const base = `refs/heads/${gate.repo.base}`;
+  const found = await readRemote(gate, [base, tip]);
+  const oid = found.get(base);
+  if (oid === undefined) throw new SignalboxError('unreachable-remote', `there is no branch ${gate.repo.base}`);
+  if (!found.has(tip)) {
+    const pushed = await push(gate, [{ ref: tip, oid, expect: null }]);
+    if (!(await listRemote(gate.host, gate.remote, [tip])).has(tip)) return reasonOf(pushed);
+  }
+  // A head as an agent's would be, gone again at once.
+  const probeRef = `${gate.repo.facts.headsPrefix}probe-${contentId(tip, Date.now(), process.pid).slice(0, 12)}`;
+  const made = await push(gate, [{ ref: probeRef, oid, expect: null }]);
+  if (made.kind !== 'pushed') return reasonOf(made);
+  const removed = await push(gate, [{ ref: probeRef, oid: '', expect: oid }]);
+  return removed.kind === 'pushed' ? null : `heads cannot be removed again: ${reasonOf(removed)}`;
+}
+
+const reasonOf = (pushed: Awaited<ReturnType<typeof push>>): string =>
+  pushed.kind === 'pushed' ? 'it took the ref and does not show it' : pushed.reason;
+
+/** A repository that is not registered yet, with a gate of its own name. */
+function provisional(request: AdoptRequest, key: string, facts: RepoFacts): Repo {
+  return {
+    ...{ id: `.adopt-${contentId(key, request.base)}`, remote: request.remote, remoteKey: key, base: request.base },
+    ...{ prefix: 'X', facts, adoptedAt: '', createdAt: '' },
+    config: {
+      ...{ auth: request.auth, merge: { strategy: 'auto' }, checkout: request.checkout },
+      ...{ setup: null, checks: [], pipeline: null },
+    },
+  };
+}
