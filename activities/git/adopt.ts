@@ -1,5 +1,5 @@
 /** Takes a remote on: finds out what it is and whether it takes what landing needs, and sets the adoption point. */
-import { realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { SignalboxError } from '../../domain/errors.js';
 import { checkRemote, pathKey } from '../../domain/remotes.js';
 import type { Repo, RepoAuth, RepoFacts } from '../../domain/repos.js';
@@ -49,7 +49,7 @@ export async function adoptRemote(host: GitHost, request: AdoptRequest): Promise
     throw new SignalboxError('not-acceptable', `checkout: ${reason}`, fault('checkout', reason));
   }
   const facts = { local: remote.local, checkedOut };
-  const prefixes = await probe(host, request, key, facts);
+  const prefixes = await probe(host, provisional(request, key, { ...CUSTOM, ...facts }));
   return { facts: { ...prefixes, ...facts }, adoptedAt, remoteKey: key };
 }
 
@@ -85,40 +85,44 @@ async function headBranch(host: GitHost, remote: Remote): Promise<string | null>
 }
 
 /** Writes what landing needs, as far as it must be there: the tip ref stays, a probe of a head is taken away. */
-async function probe(
-  host: GitHost,
-  request: AdoptRequest,
-  key: string,
-  facts: Pick<RepoFacts, 'local' | 'checkedOut'>,
-): Promise<Pick<RepoFacts, 'headsPrefix' | 'tipPrefix'>> {
-  const reasons: string[] = [];
-  for (const prefixes of [CUSTOM, FALLBACK]) {
-    const repo = provisional(request, key, { ...prefixes, ...facts });
-    const refused = await withGate(host, repo, (gate) => probeWith(gate, `${prefixes.tipPrefix}${request.base}`));
-    if (refused === null) return prefixes;
-    reasons.push(`${prefixes.tipPrefix}${request.base}: ${refused}`);
-  }
-  const reason = reasons.join('; ');
-  throw new SignalboxError(
-    'not-acceptable',
-    `the remote refuses what landing needs: ${reason}`,
-    fault('remote', reason),
-  );
+async function probe(host: GitHost, repo: Repo): Promise<Prefixes> {
+  return withGate(host, repo, async (gate) => {
+    try {
+      const reasons: string[] = [];
+      for (const prefixes of [CUSTOM, FALLBACK]) {
+        const refused = await probeWith(gate, prefixes);
+        if (refused === null) return prefixes;
+        reasons.push(refused);
+      }
+      const reason = reasons.join('; ');
+      throw new SignalboxError(
+        'not-acceptable',
+        `the remote refuses what landing needs: ${reason}`,
+        fault('remote', reason),
+      );
+    } finally {
+      await rm(gate.dir, { recursive: true, force: true });
+    }
+  });
 }
 
-async function probeWith(gate: Gate, tip: string): Promise<string | null> {
+type Prefixes = Pick<RepoFacts, 'headsPrefix' | 'tipPrefix'>;
+
+/** The rule that refuses a ref that landing needs, or null. */
+async function probeWith(gate: Gate, { headsPrefix, tipPrefix }: Prefixes): Promise<string | null> {
+  const tip = `${tipPrefix}${gate.repo.base}`;
   const base = `refs/heads/${gate.repo.base}`;
   const found = await readRemote(gate, [base, tip]);
   const oid = found.get(base);
   if (oid === undefined) throw new SignalboxError('unreachable-remote', `there is no branch ${gate.repo.base}`);
   if (!found.has(tip)) {
     const pushed = await push(gate, [{ ref: tip, oid, expect: null }]);
-    if (!(await listRemote(gate.host, gate.remote, [tip])).has(tip)) return reasonOf(pushed);
+    if (!(await listRemote(gate.host, gate.remote, [tip])).has(tip)) return `${tip}: ${reasonOf(pushed)}`;
   }
   // A head as an agent's would be, gone again at once.
-  const probeRef = `${gate.repo.facts.headsPrefix}probe-${contentId(tip, Date.now(), process.pid).slice(0, 12)}`;
+  const probeRef = `${headsPrefix}probe-${contentId(tip, Date.now(), process.pid).slice(0, 12)}`;
   const made = await push(gate, [{ ref: probeRef, oid, expect: null }]);
-  if (made.kind !== 'pushed') return reasonOf(made);
+  if (made.kind !== 'pushed') return `${headsPrefix}…: ${reasonOf(made)}`;
   const removed = await push(gate, [{ ref: probeRef, oid: '', expect: oid }]);
   return removed.kind === 'pushed' ? null : `heads cannot be removed again: ${reasonOf(removed)}`;
 }

@@ -136,9 +136,6 @@ export async function deleteHead(host: GitHost, repo: Repo, workItem: string): P
     const ref = headRef(repo, workItem);
     const found = (await listRemote(host, gate.remote, [ref])).get(ref);
     if (found === undefined) return;
-    await gate.run(
-      ['push', '--quiet', '--no-verify', `--force-with-lease=${ref}:${found}`, '--', gate.remote.url, `:${ref}`],
-      gate.remote.call,
-    );
+    await push(gate, [{ ref, oid: '', expect: found }]);
   });
 }

@@ -90,7 +90,7 @@ async function missingObjects(gate: Gate, oids: readonly string[]): Promise<Set<
 
 export interface RefUpdate {
   ref: string;
-  /** What it becomes. */
+  /** What it becomes; '' = deleted. */
   oid: string;
   /** What it must be now; null = must not exist. */
   expect: string | null;

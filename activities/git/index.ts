@@ -1,0 +1,71 @@
+/** The git activities of a host, wired to Postgres and to the activity that runs them. */
+import { Context } from '@temporalio/activity';
+import type { GitActivities } from '../../workflows/activities.js';
+import type { Pool } from '../../store/db.js';
+import type { HostPaths } from '../paths.js';
+import type { SecretLookup } from './auth.js';
+import { createGitHost, type GitHost } from './host.js';
+import { createLandings } from './landing.js';
+import { landingRecords } from './records.js';
+
+export { adoptRemote, type Adoption, type AdoptRequest } from './adopt.js';
+export { bundleBase, makeClone, type BundleResult, type CloneRequest, type CloneResult } from './clone.js';
+export { exportTree, sourceTree, type Exported } from './export.js';
+export { deleteHead, importHead, pushHead, remoteHead, type ImportRequest, type ImportResult } from './heads.js';
+export { createGitHost, type GitHost } from './host.js';
+export { createGitReader, type GitReader } from './reader.js';
+
+export interface GitDeps {
+  pool: Pool;
+  paths: HostPaths;
+  /** A variable of the host's environment: PATH, and what `auth.ref` names. */
+  lookup: SecretLookup;
+}
+
+/** How often a long step says that it lives, milliseconds; the heartbeat timeout of publishing is 30 s. */
+const HEARTBEAT_MS = 5_000;
+
+/** The git machinery of this host, for activities of other folders (clones, imports, exports). */
+export function gitHostFor(deps: Pick<GitDeps, 'paths' | 'lookup'>): GitHost {
+  return createGitHost({ ...deps, heartbeat });
+}
+
+/** All git activities but those about runs, which the agents folder has. */
+export function createGitActivities(
+  deps: GitDeps,
+): Pick<GitActivities, 'prepareLanding' | 'publishLanding' | 'fenceLanding'> {
+  const landings = createLandings(gitHostFor(deps), landingRecords(deps.pool), stopRequested);
+  return {
+    prepareLanding: (...args) => beating(() => landings.prepareLanding(...args)),
+    publishLanding: (...args) => beating(() => landings.publishLanding(...args)),
+    fenceLanding: (...args) => beating(() => landings.fenceLanding(...args)),
+  };
+}
+
+/** The activity that runs this code; null outside of one. */
+function current(): Context | null {
+  try {
+    return Context.current();
+  } catch {
+    // Thrown outside of an activity: the API and tests call this code too.
+    return null;
+  }
+}
+
+function heartbeat(step: string): void {
+  current()?.heartbeat(step);
+}
+
+function stopRequested(): void {
+  current()?.cancellationSignal.throwIfAborted();
+}
+
+async function beating<T>(action: () => Promise<T>): Promise<T> {
+  const context = current();
+  const timer = setInterval(() => context?.heartbeat('git'), HEARTBEAT_MS);
+  try {
+    return await action();
+  } finally {
+    clearInterval(timer);
+  }
+}
