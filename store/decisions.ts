@@ -12,21 +12,21 @@ export interface DecisionKey {
   sha: string;
 }
 
-/** Stores a decision unless there is one; returns the one that counts. `intent` = audit row of the request. */
+/** Stores a decision unless there is one; returns the one that counts. @param intent audit row of the request */
 export async function recordDecision(
   db: Db,
   key: Omit<DecisionKey, 'stage' | 'sha'>,
   decision: Decision,
   intent: number | null,
-): Promise<Decision> {
+): Promise<{ decision: Decision; created: boolean }> {
   const { stage, sha, verdict, by, at, reason } = decision;
-  await execute(
+  const created = await execute(
     db,
     `INSERT INTO decisions (repo, work_item, generation, stage, sha, verdict, by, at, reason, intent)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
     [key.repo, key.workItem, key.generation, stage, sha, verdict, by, at, reason, intent],
   );
-  return (await getDecision(db, { ...key, stage, sha })) ?? decision;
+  return { decision: (await getDecision(db, { ...key, stage, sha })) ?? decision, created: created > 0 };
 }
 
 export async function getDecision(db: Db, key: DecisionKey): Promise<Decision | null> {

@@ -108,7 +108,13 @@ export async function listen(
     }, RECONNECT_MS);
   };
 
-  await connect();
+  try {
+    await connect();
+  } catch (err) {
+    closed = true;
+    clearTimeout(timer);
+    throw err;
+  }
   return {
     close: async () => {
       closed = true;

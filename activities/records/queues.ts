@@ -1,0 +1,104 @@
+/** Records of merge queues: entries, the visible picture, outcomes and landings; and the door to the workflow. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { MergeOutcome } from '../../domain/merge-queue/types.js';
+import { transaction, type Tx } from '../../store/db.js';
+import { appendEvent } from '../../store/events.js';
+import { activeGates } from '../../store/gates.js';
+import { insertLanding } from '../../store/landings.js';
+import { getEntry, insertEntry, settleEntry } from '../../store/merge-entries.js';
+import { getQueueView, mirrorQueue } from '../../store/merge-queues.js';
+import { mirrorTask } from '../../store/task-mirror.js';
+import type { MergeQueueInput, QueueRecord, RecordActivities } from '../../workflows/activities.js';
+import { controlQueue, mergeQueueWorkflowId } from '../../workflows/ids.js';
+import { enqueue, mergeSettled, withdraw } from '../../workflows/messages.js';
+import { SignalboxRepo } from '../../workflows/search-attributes.js';
+import type { RecordDeps } from './deps.js';
+
+type QueueRecords = Pick<RecordActivities, 'enqueueLanding' | 'withdrawLanding' | 'recordQueue' | 'readGates'>;
+
+export function queueRecords(deps: RecordDeps): QueueRecords {
+  const { pool, client, settings, queuePrefix } = deps;
+
+  const firstInput = (repo: string, base: string): MergeQueueInput => ({
+    ...{ repo, base, queuePrefix },
+    settings: {
+      ...{ mergeLease: settings.MERGE_LEASE, hostStale: settings.AGENT_STALE },
+      ...{ backoffBase: settings.BACKOFF_BASE, backoffMax: settings.BACKOFF_MAX },
+    },
+    ...{ state: null, settledPerRun: null },
+  });
+
+  return {
+    async enqueueLanding(request, mirror) {
+      const { repo, base } = request;
+      const entry = await transaction(pool, async (tx) => {
+        const row = await insertEntry(tx, request);
+        await mirrorTask(tx, mirror);
+        return row;
+      });
+      if (entry?.outcome != null) return { settled: entry.outcome, position: null };
+      await client.workflow.signalWithStart('mergeQueue', {
+        workflowId: mergeQueueWorkflowId(repo, base),
+        taskQueue: controlQueue(queuePrefix),
+        args: [firstInput(repo, base)],
+        signal: enqueue,
+        signalArgs: [request],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        staticSummary: `merge queue of ${base} in ${repo}`,
+        typedSearchAttributes: [{ key: SignalboxRepo, value: repo }],
+      });
+      const view = await getQueueView(pool, repo, base);
+      return { settled: null, position: view?.entries.find((e) => e.entry === request.entry)?.position ?? null };
+    },
+
+    async withdrawLanding(repo, base, id, reason) {
+      try {
+        await client.workflow.getHandle(mergeQueueWorkflowId(repo, base)).signal(withdraw, { id, reason });
+      } catch (err) {
+        if (!(err instanceof WorkflowNotFoundError)) throw err;
+        await withdrawWithoutQueue(id, reason);
+      }
+    },
+
+    async recordQueue(update) {
+      await transaction(pool, (tx) => recordQueue(tx, update));
+    },
+
+    async readGates(repo) {
+      return activeGates(pool, repo);
+    },
+  };
+
+  /** The queue was never started (or was terminated): nobody else will answer the task. */
+  async function withdrawWithoutQueue(id: string, reason: string): Promise<void> {
+    await settleEntry(pool, id, { kind: 'withdrawn', reason });
+    const entry = await getEntry(pool, id);
+    if (entry?.outcome == null) return;
+    try {
+      await client.workflow.getHandle(entry.request.workflowId).signal(mergeSettled, { id, outcome: entry.outcome });
+    } catch (err) {
+      if (!(err instanceof WorkflowNotFoundError)) throw err; // the task is gone as well: nobody to tell
+    }
+  }
+}
+
+async function recordQueue(tx: Tx, update: QueueRecord): Promise<void> {
+  const settled: { task: string; entry: string; kind: MergeOutcome['kind'] }[] = [];
+  for (const { identity, outcome } of update.settled) {
+    if (outcome.kind === 'landed') await insertLanding(tx, identity, outcome.landing);
+    const isNews = await settleEntry(tx, identity.entry, outcome);
+    if (isNews) settled.push({ task: identity.task, entry: identity.entry, kind: outcome.kind });
+  }
+  const isNewer = await mirrorQueue(tx, update);
+  if (!isNewer && settled.length === 0) return;
+  const { repo, base, state, reason, entries } = update.view;
+  await appendEvent(tx, {
+    kind: 'merge-queue',
+    repo,
+    subject: `${repo}/${base}`,
+    data: {
+      ...{ state, reason, settled },
+      entries: entries.map(({ task, entry, phase, position }) => ({ task, entry, phase, position })),
+    },
+  });
+}

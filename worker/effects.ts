@@ -1,0 +1,111 @@
+/** Carrying out outbox rows. Each is safe to repeat: it looks before it acts, or its message carries an id. */
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { assertNever, SignalboxError } from '../domain/errors.js';
+import type { TaskInput } from '../domain/pipeline/input.js';
+import { taskInput } from '../domain/pipeline/start.js';
+import type { Settings } from '../domain/settings.js';
+import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
+import { transaction, type Pool } from '../store/db.js';
+import { dropJob } from '../store/jobs.js';
+import { queueBases } from '../store/merge-queues.js';
+import type { OutboxPayloads, OutboxRow } from '../store/outbox.js';
+import { getRepo } from '../store/repos.js';
+import { getTask } from '../store/tasks.js';
+import { controlQueue, mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
+import { gateChanged, runGranted } from '../workflows/messages.js';
+import {
+  SignalboxBranch,
+  SignalboxRepo,
+  SignalboxStage,
+  SignalboxWaitingOn,
+  SignalboxWorkItem,
+} from '../workflows/search-attributes.js';
+
+export interface EffectDeps {
+  pool: Pool;
+  client: Client;
+  settings: Settings;
+  queuePrefix: string;
+}
+
+/** Throws when the effect is to be tried again later. */
+export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> {
+  switch (row.kind) {
+    case 'start-task':
+      return startTask(deps, row.payload);
+    case 'run-granted':
+      return tellGrant(deps, row.payload);
+    case 'gate-changed':
+      return tellQueues(deps, row.key, row.payload);
+    default:
+      assertNever(row);
+  }
+}
+
+/** The generation a task workflow was started for is in its memo; a restart must not mistake the old one for its own. */
+export async function runningGeneration(client: Client, workflowId: string): Promise<number | 'none'> {
+  try {
+    const found = await client.workflow.getHandle(workflowId).describe();
+    if (found.status.name !== 'RUNNING') return 'none';
+    const generation = found.memo?.generation;
+    return typeof generation === 'number' ? generation : 0;
+  } catch (err) {
+    if (err instanceof WorkflowNotFoundError) return 'none';
+    throw err;
+  }
+}
+
+async function startTask(deps: EffectDeps, wanted: OutboxPayloads['start-task']): Promise<void> {
+  const { pool, client, settings, queuePrefix } = deps;
+  const task = await getTask(pool, wanted.repo, wanted.workItem);
+  // Restarted or over meanwhile: this start is nobody's wish any more.
+  if (task?.generation !== wanted.generation || TERMINAL_STATES.includes(task.state)) return;
+  const repo = await getRepo(pool, wanted.repo);
+  if (repo === null) return;
+  const workflowId = taskWorkflowId(task.repo, task.workItem);
+  try {
+    await client.workflow.start('task', {
+      workflowId,
+      taskQueue: controlQueue(queuePrefix),
+      args: [taskInput(task, repo, settings, queuePrefix, wanted.startAt as TaskInput['startAt'])],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      memo: { generation: task.generation },
+      staticSummary: `${taskName(task.repo, task.workItem)} ${task.title}`.slice(0, 200),
+      typedSearchAttributes: [
+        { key: SignalboxRepo, value: task.repo },
+        { key: SignalboxWorkItem, value: task.workItem },
+        { key: SignalboxStage, value: task.stage },
+        { key: SignalboxWaitingOn, value: 'start' },
+        { key: SignalboxBranch, value: task.branch },
+      ],
+    });
+  } catch (err) {
+    if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
+    const generation = await runningGeneration(client, workflowId);
+    if (generation === task.generation) return;
+    throw new SignalboxError('unavailable', `${workflowId} of generation ${generation} has not ended yet`);
+  }
+}
+
+async function tellGrant(deps: EffectDeps, grant: OutboxPayloads['run-granted']): Promise<void> {
+  const { workflowId, runId, host } = grant;
+  try {
+    await deps.client.workflow.getHandle(workflowId).signal(runGranted, { runId, host });
+  } catch (err) {
+    if (!(err instanceof WorkflowNotFoundError)) throw err;
+    await transaction(deps.pool, (tx) => dropJob(tx, runId, 'its workflow is gone', deps.settings.AGENT_STALE));
+  }
+}
+
+async function tellQueues(deps: EffectDeps, id: string, change: OutboxPayloads['gate-changed']): Promise<void> {
+  const bases = await queueBases(deps.pool, change.repo);
+  for (const base of bases.filter((b) => change.base === null || b === change.base)) {
+    try {
+      const queue = deps.client.workflow.getHandle(mergeQueueWorkflowId(change.repo, base));
+      await queue.signal(gateChanged, { id, acceptTip: change.acceptTip });
+    } catch (err) {
+      if (!(err instanceof WorkflowNotFoundError)) throw err; // a queue reads the gates when it begins
+    }
+  }
+}
