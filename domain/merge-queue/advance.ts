@@ -100,6 +100,7 @@ function step(d: Draft, entry: QueueEntry): void {
     if (host === null) return;
     start(entry, 'publishing');
     entry.began = true;
+    entry.leaseUntil = d.now + d.times.mergeLease;
     const proof = { kind: verdict, tree: plan.tree };
     d.out.push({ kind: 'publish', call: openCall(d, 'publish', id), host, plan, verdict: proof });
   }
@@ -149,6 +150,14 @@ export function hostAnswered(d: Draft, host: string | null): void {
   if (host === null) {
     s.hostSeenAt = null;
     s.hostRetryAt = backoff(d, ++s.tries.host);
+    return;
+  }
+  const active = activeEntry(s);
+  if (host !== s.host && active?.began === true && active.leaseUntil !== null && active.leaseUntil > d.now) {
+    // The host of the publish may only be restarting: it keeps the landing until its lease is over.
+    s.hostSeenAt = null;
+    s.hostRetryAt = Math.min(backoff(d, ++s.tries.host), active.leaseUntil);
+    active.detail = `host ${s.host ?? ''} is away; ${host} takes over when the lease is over`;
     return;
   }
   s.tries.host = 0;

@@ -162,7 +162,7 @@ export function fenced(d: Draft, entry: QueueEntry, result: FenceResult): void {
       }
     case 'not-landed':
       remoteWorks(d);
-      Object.assign(entry, { began: false, needsFence: false, rewound: false });
+      Object.assign(entry, { began: false, leaseUntil: null, needsFence: false, rewound: false });
       if (entry.withdraw !== null) {
         settle(d, entry, { kind: 'withdrawn', reason: entry.withdraw });
         return;

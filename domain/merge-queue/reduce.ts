@@ -153,6 +153,7 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
     failed: null,
     awaited: null,
     began: false,
+    leaseUntil: null,
     needsFence: false,
     rewound: false,
     withdraw: null,

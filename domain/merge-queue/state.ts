@@ -37,6 +37,8 @@ export interface QueueEntry {
   awaited: string | null;
   /** A publish of `plan` was sent: leaves un-landed only after fence + resolve. */
   began: boolean;
+  /** Epoch ms until which only the host of that publish may go on with it. */
+  leaseUntil: number | null;
   /** Fence + resolve come before anything else. */
   needsFence: boolean;
   /** Its landing was on base and was taken away again by somebody: never pushed a second time. */
