@@ -1,0 +1,109 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { PRIORITIES } from '../../../domain/tasks.js';
+import { checkSettled, queueState, withdraw } from '../../../workflows/messages.js';
+import { SignalboxRepo, SignalboxWaitingOn } from '../../../workflows/search-attributes.js';
+import { eventually } from '../../support/net.js';
+import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
+import { keepHistory } from './histories.js';
+import { Outside } from './outside.js';
+
+let temporal: TestTemporal;
+let outside: Outside;
+
+beforeAll(async () => {
+  temporal = await connectTemporal();
+});
+afterAll(() => temporal.close());
+beforeEach(async () => {
+  outside = new Outside(temporal);
+  await outside.start();
+});
+afterEach(async () => {
+  await outside.queue().terminate();
+  await outside.stop();
+});
+
+const until = (what: string, ok: () => boolean | Promise<boolean>): Promise<unknown> =>
+  eventually(async () => ((await ok()) ? true : null), { timeoutMs: 15_000, everyMs: 25, what });
+const view = () => outside.queue().query(queueState);
+
+test('entries land in the order of urgency then age, one publish at a time, over many runs', async () => {
+  const wanted = [3, 1, 2, 0, 2, 3, 1, 0, 2, 2].map((p, i) => ({ n: i + 1, priority: PRIORITIES[p] ?? 'normal' }));
+  // The gate is closed before the first one comes.
+  outside.gates = [
+    { id: 1, repo: outside.repo, kind: 'pause', scope: 'all', base: null, reason: 'x', by: 'ada', since: '' },
+  ];
+  const tasks = [];
+  for (const { n, priority } of wanted) tasks.push(await outside.enqueue(outside.request(n, priority), 3));
+  await until('the paused queue to hold them all', async () => (await view()).entries.length === 10);
+  expect((await view()).state).toBe('paused');
+  expect(outside.landed).toEqual([]);
+  await outside.gate(null);
+  const outcomes = await Promise.all(tasks.map((t) => t.result()));
+  expect(new Set(outcomes.map((o) => ('kind' in o ? o.kind : '')))).toEqual(new Set(['landed']));
+  const order = wanted
+    .map((w, i) => ({ ...w, i, rank: PRIORITIES.indexOf(w.priority) }))
+    .sort((a, b) => a.rank - b.rank || a.i - b.i);
+  expect(outside.landed.map((l) => l.entry)).toEqual(order.map((w) => `e${w.n}`));
+  for (const [i, l] of outside.landed.entries()) expect(l.from).toBeGreaterThanOrEqual(outside.landed[i - 1]?.to ?? 0);
+  expect(outside.rows.size).toBe(10);
+  // Some runs were continued as new on the way; the last one knows what was settled before.
+  const again = await outside.enqueue({ ...outside.request(1), workflowId: `again/${outside.repo}` }, 3);
+  expect(await again.result()).toMatchObject({ kind: 'landed' });
+  expect(outside.landed.length).toBe(10);
+  expect(new Set(outside.records.map((r) => r.runId)).size).toBeGreaterThan(2);
+  await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-carried');
+});
+
+test('a conflict and a red go back to their tasks with the facts', async () => {
+  outside.conflicts.add('e1');
+  outside.reds.add('e2');
+  const [one, two, three] = await Promise.all([1, 2, 3].map((n) => outside.enqueue(outside.request(n))));
+  expect(await one?.result()).toMatchObject({ kind: 'conflict', conflict: { paths: ['a.txt'] } });
+  expect(await two?.result()).toMatchObject({ kind: 'red', failed: { name: 'unit', tail: 'not ok' } });
+  expect(await three?.result()).toMatchObject({ kind: 'landed' });
+  expect(outside.landed.map((l) => l.entry)).toEqual(['e3']);
+  await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-conflict-and-red');
+});
+
+test('an entry under check is withdrawn at once; a pause holds a green one until it is resumed', async () => {
+  outside.held = new Set(['e1', 'e2']);
+  const one = await outside.enqueue(outside.request(1));
+  const two = await outside.enqueue(outside.request(2));
+  await until('e1 to be checked', async () => (await view()).entries[0]?.phase === 'checking');
+  await outside.queue().signal(withdraw, { id: 'e1', reason: 'not wanted' });
+  expect(await one.result()).toEqual({ kind: 'withdrawn', reason: 'not wanted' });
+  await until('e2 to be checked', async () => (await view()).entries[0]?.phase === 'checking');
+  await outside.gate('freeze');
+  await until('the freeze', async () => (await view()).state === 'frozen');
+  const { key } = outside.verdict('t-e2-on-root', false);
+  await outside.queue().signal(checkSettled, { id: key, verdict: outside.verdict('t-e2-on-root', false) });
+  const { typedSearchAttributes } = await outside.queue().describe();
+  expect(typedSearchAttributes.get(SignalboxWaitingOn)).toBe('frozen');
+  expect(typedSearchAttributes.get(SignalboxRepo)).toBe(outside.repo);
+  // The query is answered after the signal was heard: the verdict is in, and the entry is held.
+  expect((await view()).entries[0]?.phase).toBe('checking');
+  expect(outside.landed).toEqual([]);
+  await outside.gate(null);
+  expect(await two.result()).toMatchObject({ kind: 'landed' });
+});
+
+test('a red base blocks and clears by itself when base is green again', async () => {
+  outside.base.push({ id: 'bad', entry: null, red: true });
+  const one = await outside.enqueue(outside.request(1));
+  await until('the block', async () => (await view()).state === 'blocked');
+  expect((await view()).block).toMatchObject({ code: 'base-red', baseOid: 'bad', clearedBy: null });
+  expect(outside.rows.size).toBe(0);
+  outside.base.push({ id: 'mended', entry: null, red: false });
+  expect(await one.result()).toMatchObject({ kind: 'landed', landing: { base: 'mended' } });
+  expect((await view()).state).toBe('running');
+});
+
+test('a publish that dies is fenced and resolved, and lands once', async () => {
+  outside.deaths = ['before', 'after'];
+  const tasks = await Promise.all([1, 2].map((n) => outside.enqueue(outside.request(n))));
+  for (const task of tasks) expect(await task.result()).toMatchObject({ kind: 'landed' });
+  expect(outside.fences.length).toBe(2);
+  expect(outside.landed.map((l) => l.entry).sort()).toEqual(['e1', 'e2']);
+  expect(outside.base.length).toBe(3);
+});
