@@ -1,6 +1,6 @@
 /**
- * One set of options per reliability class. Everywhere: activities retry for ever on infrastructure errors; errors that
- * trying again will not mend arrive as non-retryable ApplicationFailure and become a wait for a person.
+ * One set of options per reliability class. Activities retry on infrastructure errors, for ever unless their class says
+ * otherwise; errors that trying again will not mend arrive as non-retryable ApplicationFailure and become a wait.
  */
 import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { AgentActivities, CheckActivities, GitActivities, RecordActivities } from './activities.js';
@@ -12,10 +12,14 @@ const RECORDS: ActivityOptions = {
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Fetches and pushes of large repositories take minutes; a remote that is away comes back in minutes, too. */
+/**
+ * Fetches and pushes of large repositories take minutes. Three tries ride out a blip; then the queue backs off on its
+ * own timer and shows why. A cancelled one is not waited for: its host may be gone.
+ */
 const GIT: ActivityOptions = {
   startToCloseTimeout: '15m',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 3 },
 };
 
 /**
@@ -25,6 +29,7 @@ const GIT: ActivityOptions = {
 const PUBLISH: ActivityOptions = {
   startToCloseTimeout: '15m',
   heartbeatTimeout: '30s',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: { maximumAttempts: 1 },
 };
 
@@ -44,6 +49,7 @@ const AGENT: ActivityOptions = {
 const CHECK: ActivityOptions = {
   startToCloseTimeout: '1d',
   heartbeatTimeout: '1m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
