@@ -1,0 +1,43 @@
+/** What the API is given by whoever starts it: it opens nothing and reads no environment by itself. */
+import type { Client } from '@temporalio/client';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Pool } from 'pg';
+import type { Repo, RepoAuth, RepoFacts } from '../domain/repos.js';
+import type { Settings } from '../domain/settings.js';
+
+/** Probes a remote and makes it ready for landings; throws `unreachable-remote`, `not-acceptable` with git's reason. */
+export type AdoptRemote = (request: {
+  remote: string;
+  base: string;
+  auth: RepoAuth;
+  checkout: null | 'update';
+}) => Promise<{ remoteKey: string; facts: RepoFacts; adoptedAt: string }>;
+
+/** Reads content of a repository from its remote, through a gate that no agent can write. */
+export interface GitReader {
+  /**
+   * The blob at `path` in commit `sha`, which must be reachable from the head of the work item (`not-found` else: other
+   * content of the remote is none of the task's); null when there is no such regular file.
+   */
+  artifact(repo: Repo, workItem: string, sha: string, path: string): Promise<Buffer | null>;
+  /** The blob at `path` at the tip of the base branch. */
+  baseFile(repo: Repo, path: string): Promise<Buffer | null>;
+  /** What `head` changes since it left `base` (three dots), as a unified diff without external drivers. */
+  diff(repo: Repo, workItem: string, head: string, base: string): Promise<string>;
+  /** Tip of a branch on the remote, asked for now; null when there is none. */
+  tip(repo: Repo, branch: string): Promise<string | null>;
+}
+
+export interface ApiDeps {
+  pool: Pool;
+  temporal: Client;
+  settings: Settings;
+  adoptRemote: AdoptRemote;
+  gitReader: GitReader;
+  version: string;
+  /** Host names (without port) that the server answers for, besides 127.0.0.1, localhost and ::1. */
+  allowedHosts: readonly string[];
+  logger: FastifyBaseLogger;
+  /** Where run logs of this machine lie; logs are served from below it only. */
+  runsDir: string;
+}

@@ -1,0 +1,92 @@
+/**
+ * The chain of what a task waits for, the nearest first: its own link from its workflow (or its row, when no worker
+ * answers in two seconds), then what stands behind it, read from rows at the moment of asking.
+ */
+import type { Gate, QueueView } from '../domain/merge-queue/types.js';
+import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
+import { activeGates } from '../store/gates.js';
+import { liveHosts } from '../store/hosts.js';
+import { getQueueView } from '../store/merge-queues.js';
+import type { Task } from '../store/tasks.js';
+import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
+import { explain, type ExplainLink } from '../workflows/messages.js';
+import type { ApiDeps } from './deps.js';
+
+const PATIENCE_MS = 2000;
+
+export interface Explanation {
+  chain: ExplainLink[];
+  stale: boolean;
+}
+
+function rowLink(task: Task): ExplainLink[] {
+  if (task.waitingOn === null) return [];
+  const { kind, since, until, detail, unblockedBy, links } = task.waitingOn;
+  return [{ kind, since, until, detail, unblockedBy, links }];
+}
+
+async function ownLink(deps: ApiDeps, task: Task): Promise<Explanation> {
+  const handle = deps.temporal.workflow.getHandle(taskWorkflowId(task.repo, task.workItem));
+  try {
+    const answer = await deps.temporal.withDeadline(Date.now() + PATIENCE_MS, () => handle.query(explain));
+    return { chain: answer.chain, stale: false };
+  } catch {
+    // No worker, no workflow yet, or Temporal away: all the same to who asks, and said by `stale`.
+    return { chain: rowLink(task), stale: true };
+  }
+}
+
+const gateLink = (gate: Gate): ExplainLink => ({
+  kind: 'freeze',
+  since: gate.since,
+  until: null,
+  detail: `${gate.kind} of ${gate.base === null ? gate.repo : `${gate.repo} ${gate.base}`} (${gate.scope}) by ${gate.by}: ${gate.reason}`,
+  unblockedBy: [`signalbox ${gate.kind === 'freeze' ? 'unfreeze' : 'resume'} ${gate.repo}`],
+  links: { repository: `/api/repos/${gate.repo}` },
+});
+
+/** The queue as a whole, and the landing that goes before. */
+function queueLinks(view: QueueView, task: Task): ExplainLink[] {
+  const workflow = mergeQueueWorkflowId(view.repo, view.base);
+  const links = { workflow, queue: `/api/repos/${view.repo}/merge-queue?base=${encodeURIComponent(view.base)}` };
+  const own = view.entries.find((e) => e.task === taskName(task.repo, task.workItem));
+  const first = view.entries.find((e) => e.phase !== 'queued') ?? view.entries[0];
+  const out: ExplainLink[] = [];
+  if (own !== undefined) {
+    const detail = `${own.phase}, position ${own.position} of ${view.entries.length} on ${view.base}`;
+    out.push({ kind: 'merge-queue', since: own.since, until: null, detail, unblockedBy: [workflow], links });
+  }
+  if (view.block !== null) {
+    const { since, reason, clearedBy } = view.block;
+    const unblockedBy = [clearedBy ?? 'a newer base'];
+    out.push({ kind: 'merge-queue', since, until: null, detail: `blocked: ${reason}`, unblockedBy, links });
+  }
+  if (first !== undefined && own !== undefined && first.entry !== own.entry) {
+    const detail = `${first.task} is before it: ${first.phase}${first.detail === null ? '' : `, ${first.detail}`}`;
+    out.push({ kind: 'merge-queue', since: first.since, until: null, detail, unblockedBy: [first.task], links });
+  }
+  return out;
+}
+
+async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
+  const alive = await liveHosts(deps.pool, deps.settings.AGENT_STALE);
+  if (alive.length > 0) return [];
+  const detail = 'no host is alive: no worker runs';
+  return [{ kind: 'host', since, until: null, detail, unblockedBy: ['signalbox up', 'signalbox worker'], links: {} }];
+}
+
+export async function explainTask(deps: ApiDeps, task: Task, base: string): Promise<Explanation> {
+  if (TERMINAL_STATES.includes(task.state)) return { chain: [], stale: false };
+  const own = await ownLink(deps, task);
+  const nearest = own.chain[0];
+  const behind: ExplainLink[] = [];
+  if (nearest?.kind === 'merge-queue' || nearest?.kind === 'freeze') {
+    const view = await getQueueView(deps.pool, task.repo, base);
+    if (view !== null) behind.push(...queueLinks(view, task));
+  }
+  behind.push(...(await activeGates(deps.pool, task.repo, base)).map(gateLink));
+  if (nearest !== undefined && ['host', 'agent', 'check', 'start', 'merge-queue'].includes(nearest.kind)) {
+    behind.push(...(await hostLinks(deps, nearest.since)));
+  }
+  return { chain: [...own.chain, ...behind], stale: own.stale };
+}

@@ -1,0 +1,42 @@
+/** The document at /api/spec is generated from the routes; api/openapi.json is its committed copy (a test compares). */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { App } from './context.js';
+
+/** Version of the interface, not of the package: it changes when the document changes in a way a client can see. */
+export const API_VERSION = '1.0.0';
+
+export async function useOpenApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Signalbox',
+        description:
+          'Tasks for coding agents, and the way of each change to the base branch. Errors are application/problem+json. ' +
+          'Unknown fields are refused (400); what this version lacks is refused as `not-available` (422).',
+        version: API_VERSION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A token `sbx_…`, from `POST /api/tokens`.' },
+          ticket: {
+            type: 'apiKey',
+            in: 'query',
+            name: 'ticket',
+            description: 'Single use, 60 s, from `POST /api/tickets`; for event streams of browsers.',
+          },
+        },
+      },
+      security: [{ bearer: [] }],
+    },
+    hideUntagged: true,
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { docExpansion: 'list', deepLinking: false },
+    staticCSP: true,
+  });
+  app.get('/api/spec', { config: { scope: 'public' } }, () => app.swagger());
+}

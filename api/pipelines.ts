@@ -1,0 +1,51 @@
+/**
+ * Which pipeline a task gets: its own, the repository record's, `.signalbox/pipeline.yaml` of the base branch (as a
+ * blob; its last valid content where the present one is broken), the built-in one. Pinned when the task is accepted.
+ */
+import { SignalboxError, type Fault } from '../domain/errors.js';
+import { DEFAULT_PIPELINE } from '../domain/pipeline/default.js';
+import type { Pipeline } from '../domain/pipeline/types.js';
+import { checkPipeline, parsePipeline, type KnownNames, type PipelineResult } from '../domain/pipeline/validate.js';
+import type { Repo } from '../domain/repos.js';
+import { listProfiles } from '../store/agent-profiles.js';
+import type { ApiDeps } from './deps.js';
+import { faultSummary } from './validation.js';
+
+export const PIPELINE_FILE = '.signalbox/pipeline.yaml';
+
+async function knownNames(deps: ApiDeps, checks: readonly { name: string }[]): Promise<KnownNames> {
+  const profiles = await listProfiles(deps.pool);
+  return { profiles: profiles.map((p) => p.name), checks: checks.map((c) => c.name) };
+}
+
+function accept(result: PipelineResult): Pipeline {
+  if (result.ok) return result.pipeline;
+  throw new SignalboxError(result.code, faultSummary(result.faults), { faults: result.faults });
+}
+
+/** The pipeline of a request, with all its faults at once; null when the request brings none. */
+export async function readPipeline(
+  deps: ApiDeps,
+  value: unknown,
+  checks: readonly { name: string }[],
+): Promise<Pipeline | null> {
+  if (value === null || value === undefined) return null;
+  return accept(checkPipeline(value, await knownNames(deps, checks)));
+}
+
+async function fromBase(deps: ApiDeps, repo: Repo, known: KnownNames): Promise<Pipeline | null> {
+  const blob = await deps.gitReader.baseFile(repo, PIPELINE_FILE);
+  if (blob === null) return null;
+  return accept(parsePipeline(blob.toString('utf8'), known, PIPELINE_FILE));
+}
+
+/** For a new task of `repo`; `own` comes from the request. Throws with every fault, naming the command that mends it. */
+export async function pipelineOfTask(deps: ApiDeps, repo: Repo, own: unknown): Promise<Pipeline> {
+  const known = await knownNames(deps, repo.config.checks);
+  if (own !== null && own !== undefined) return accept(checkPipeline(own, known));
+  // Profiles may have gone since the record was written: its references are judged again.
+  if (repo.config.pipeline !== null) return accept(checkPipeline(repo.config.pipeline, known));
+  return (await fromBase(deps, repo, known)) ?? accept(checkPipeline(DEFAULT_PIPELINE, known));
+}
+
+export type { Fault };

@@ -1,0 +1,134 @@
+import Type from 'typebox';
+import { Later } from '../validation.js';
+import { closed, line, listOf, nullable, oid, open, optional, pageQuery, repoId, text } from './common.js';
+
+const scope = Type.Enum(['all', 'admission', 'landing'], { description: 'What is held: new work, landings, or both.' });
+const base = line(255, 'Only landings on this branch; null = all.');
+export const SetGate = closed({
+  reason: optional(text(2000, 'Why; shown to everybody who waits.')),
+  scope: optional(scope),
+  base: optional(base),
+});
+export type SetGate = Type.Static<typeof SetGate>;
+export const Resume = closed({
+  ...SetGate.properties,
+  acceptTip: optional(oid),
+});
+export const Unfreeze = closed({
+  ...SetGate.properties,
+  id: optional(Type.Integer({ minimum: 1, description: 'One freeze; all active ones unless given.' })),
+});
+export const SerialGateUnfreeze = closed({ repo: repoId, reason: optional(text(2000, 'Why.')) });
+
+export const QueueQuery = closed({ base: Type.Optional(base) });
+export const EntryParams = closed({
+  repo: Type.String({ pattern: '^[A-Za-z0-9._-]{1,128}$' }),
+  entry: Type.String({ pattern: '^[0-9a-f]{8,64}$', description: 'Entry id.' }),
+});
+export const PatchEntry = closed({
+  priority: Later('Another priority.'),
+  fix: Later('Puts a repair before all others.'),
+});
+
+export const GateAnswer = open({
+  repo: Type.String(),
+  state: Type.String({ description: 'running, paused, draining or frozen.' }),
+  gates: Type.Array(Type.Unknown(), { description: 'What holds the repository now.' }),
+});
+export const Freeze = open({
+  id: Type.Integer(),
+  kind: Type.String(),
+  scope: Type.String(),
+  base: nullable(Type.String()),
+  reason: Type.String(),
+  by: Type.String(),
+  since: Type.String(),
+  clearedAt: nullable(Type.String()),
+  clearedBy: nullable(Type.String()),
+});
+export const FreezeList = listOf(Freeze);
+export const MergeQueue = open(
+  {
+    repo: Type.String(),
+    base: Type.String(),
+    state: Type.String({ description: 'running, paused, draining, frozen or blocked.' }),
+    reason: nullable(Type.String()),
+    entries: Type.Array(
+      open({
+        entry: Type.String(),
+        task: Type.String(),
+        workspace: Type.Null(),
+        position: Type.Integer(),
+        phase: Type.String(),
+        head: Type.String(),
+        priority: Type.String(),
+        since: Type.String(),
+        etaSeconds: nullable(Type.Number()),
+      }),
+    ),
+    landed: Type.Array(
+      open({
+        entry: Type.String(),
+        task: Type.String(),
+        plan: Type.String(),
+        commit: Type.String(),
+        tree: Type.String(),
+        base: Type.String(),
+        verdict: Type.String(),
+        at: Type.String(),
+      }),
+      { description: 'Newest first.' },
+    ),
+  },
+  'The merge queue of a base branch.',
+);
+
+export const JobsQuery = closed({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: 'How many recent jobs.' })),
+});
+export const Jobs = open({
+  counts: open({ queued: Type.Integer(), running: Type.Integer(), done: Type.Integer(), failed: Type.Integer() }),
+  recent: Type.Array(Type.Unknown()),
+  dependencies: Type.Array(Type.Array(Type.String())),
+});
+export const EventsQuery = closed({
+  ticket: Type.Optional(Type.String({ maxLength: 200 })),
+  repo: Type.Optional(repoId),
+});
+export const AuditQuery = closed({
+  subject: Type.Optional(line(500, 'Only rows about this, for example `web/ET-012`.')),
+  ...pageQuery,
+});
+export const LogQuery = closed({
+  follow: Type.Optional(Type.Boolean({ description: 'Stay and stream new output, as server-sent events.' })),
+  ticket: Type.Optional(Type.String({ maxLength: 200 })),
+});
+export const RunAnswer = open(
+  {
+    id: Type.String(),
+    task: Type.String(),
+    stage: Type.String(),
+    attempt: Type.Integer(),
+    agent: Type.String(),
+    adapter: Type.String(),
+    model: nullable(Type.String()),
+    effort: nullable(Type.String()),
+    status: Type.String(),
+    exitCode: nullable(Type.Integer()),
+    failureClass: nullable(Type.String()),
+    usage: nullable(Type.Unknown()),
+    costUsd: nullable(Type.Number()),
+    costKnown: Type.Boolean(),
+    host: Type.String(),
+    pid: nullable(Type.Integer()),
+    startedAt: Type.String(),
+    finishedAt: nullable(Type.String()),
+  },
+  'A run of an agent.',
+);
+export const RunList = listOf(RunAnswer);
+export const Health = open({ status: Type.String(), version: Type.String() });
+export const Readiness = open({
+  status: Type.String(),
+  parts: Type.Record(Type.String(), Type.String(), { description: '`ok` or `away` for each part.' }),
+});

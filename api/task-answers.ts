@@ -1,0 +1,57 @@
+/** Tasks as answers show them. */
+import type { Cost, Decision } from '../domain/tasks.js';
+import { taskName } from '../domain/tasks.js';
+import { costOf, taskCosts } from '../store/runs.js';
+import type { Task } from '../store/tasks.js';
+import { taskWorkflowId } from '../workflows/ids.js';
+import type { ApiDeps } from './deps.js';
+
+export function showTask(task: Task, cost: Cost) {
+  return {
+    repo: task.repo,
+    workItem: task.workItem,
+    task: taskName(task.repo, task.workItem),
+    workflowId: taskWorkflowId(task.repo, task.workItem),
+    title: task.title,
+    description: task.description,
+    source: task.source,
+    externalId: task.externalId,
+    state: task.state,
+    stage: task.stage,
+    agentRunning: task.agentRunning,
+    branch: task.branch,
+    head: task.head,
+    priority: task.priority,
+    maxAttempts: task.maxAttempts,
+    pipeline: task.pipeline,
+    waitingOn: task.waitingOn,
+    landed: task.landed,
+    counters: task.counters,
+    humanSeconds: task.humanSeconds,
+    cost,
+    generation: task.generation,
+    submittedBy: task.submittedBy,
+    createdAt: task.createdAt,
+    updatedAt: task.updatedAt,
+  };
+}
+
+/** Tasks with their costs, read in one go. */
+export async function showTasks(deps: ApiDeps, tasks: Task[]) {
+  const costs = await taskCosts(deps.pool, tasks);
+  return tasks.map((task) => showTask(task, costOf(costs, taskName(task.repo, task.workItem))));
+}
+
+export async function showOneTask(deps: ApiDeps, task: Task) {
+  const costs = await taskCosts(deps.pool, [task]);
+  return showTask(task, costOf(costs, taskName(task.repo, task.workItem)));
+}
+
+export const showDecision = ({ stage, sha, verdict, by, at, reason }: Decision) => ({
+  stage,
+  sha,
+  verdict,
+  by,
+  at,
+  reason,
+});
