@@ -14,7 +14,10 @@ export function useHostCheck(app: FastifyInstance, allowedHosts: readonly string
   const allowed = new Set([...LOCAL, ...allowedHosts.map((h) => h.toLowerCase())]);
   app.addHook('onRequest', (request, _reply, done) => {
     const name = hostName(request.headers.host);
-    if (name !== null && allowed.has(name)) { done(); return; }
+    if (name !== null && allowed.has(name)) {
+      done();
+      return;
+    }
     done(new SignalboxError('unknown-host', 'this server does not answer for that host name'));
   });
 }

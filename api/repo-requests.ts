@@ -12,7 +12,7 @@ function refuse(field: string, value: unknown, message: string): never {
 }
 
 function readAuth(auth: PatchRepo['auth']): RepoAuth {
-  const kind = (auth?.kind ?? 'none');
+  const kind = auth?.kind ?? 'none';
   const ref = auth?.ref ?? null;
   if (kind === 'none' && ref !== null) refuse('auth.ref', ref, 'must be absent when auth.kind is none');
   if (kind !== 'none' && ref === null) refuse('auth.ref', ref, `is required when auth.kind is ${kind}`);

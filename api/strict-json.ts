@@ -29,9 +29,13 @@ export function useStrictJson(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     const text = body as string;
     // DELETE and the actions without arguments may come with the header and no body.
-    if (text === '') { done(null, undefined); return; }
+    if (text === '') {
+      done(null, undefined);
+      return;
+    }
     if (jsonDepth(text) > MAX_DEPTH) {
-      done(new SignalboxError('invalid-request', `the body is nested deeper than ${MAX_DEPTH} levels`)); return;
+      done(new SignalboxError('invalid-request', `the body is nested deeper than ${MAX_DEPTH} levels`));
+      return;
     }
     return parse(request, text, done);
   });

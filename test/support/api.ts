@@ -34,7 +34,12 @@ export interface TestApi {
   /** Has every scope. */
   token: string;
   newToken(scopes?: readonly string[], repos?: readonly string[] | null): Promise<string>;
-  call(method: string, url: string, body?: unknown, options?: { token?: string | null; headers?: object }): Promise<Reply>;
+  call(
+    method: string,
+    url: string,
+    body?: unknown,
+    options?: { token?: string | null; headers?: object },
+  ): Promise<Reply>;
   /** A bare remote with one commit on main. */
   newRemote(name: string): Promise<string>;
   close(): Promise<void>;
@@ -44,12 +49,16 @@ export interface TestApi {
 const reader: GitReader = {
   artifact: async (repo, _workItem, sha, file) => show(repo.remote, `${sha}:${file}`),
   baseFile: async (repo, file) => show(repo.remote, `refs/heads/${repo.base}:${file}`),
-  diff: async (repo, _workItem, head, base) => (await execa('git', ['-C', repo.remote, 'diff', `${base}...${head}`])).stdout,
+  diff: async (repo, _workItem, head, base) =>
+    (await execa('git', ['-C', repo.remote, 'diff', `${base}...${head}`])).stdout,
   tip: async (repo, branch) => tipOf(repo.remote, branch),
 };
 
 async function show(remote: string, object: string): Promise<Buffer | null> {
-  const { exitCode, stdout } = await execa('git', ['-C', remote, 'show', object], { reject: false, encoding: 'buffer' });
+  const { exitCode, stdout } = await execa('git', ['-C', remote, 'show', object], {
+    reject: false,
+    encoding: 'buffer',
+  });
   return exitCode === 0 ? Buffer.from(stdout) : null;
 }
 

@@ -1,0 +1,117 @@
+import type { Command } from 'commander';
+import { at } from '../client.js';
+import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
+import { age, short, table } from '../output.js';
+
+interface QueueAnswer {
+  repo: string;
+  base: string;
+  state: string;
+  reason: string | null;
+  entries: {
+    entry: string;
+    task: string;
+    position: number;
+    phase: string;
+    head: string;
+    priority: string;
+    since: string;
+  }[];
+  landed: { task: string; commit: string; verdict: string; at: string }[];
+}
+
+interface JobsAnswer {
+  counts: Record<string, number>;
+  recent: {
+    task: string | null;
+    stage: string;
+    agent: string | null;
+    attempt: number;
+    status: string;
+    error: string | null;
+  }[];
+}
+
+interface GateAnswer {
+  repo: string;
+  state: string;
+  gates: { id: number; kind: string; scope: string; base: string | null; reason: string; by: string; since: string }[];
+}
+
+function queueText(queue: QueueAnswer): string {
+  const entries = queue.entries.map((e) => [e.position, e.task, e.phase, e.priority, short(e.head), age(e.since)]);
+  const landed = queue.landed.slice(0, 10).map((l) => [l.task, short(l.commit), l.verdict, age(l.at)]);
+  const reason = queue.reason === null || queue.reason === '' ? '' : `: ${queue.reason}`;
+  return [
+    `${queue.repo} ${queue.base}  ${queue.state}${reason}`,
+    table(['#', 'task', 'phase', 'priority', 'head', 'since'], entries, 'nothing queued'),
+    table(['landed', 'commit', 'verdict', 'ago'], landed, 'nothing landed yet'),
+  ].join('\n\n');
+}
+
+function jobsText({ counts, recent }: JobsAnswer): string {
+  const summary = Object.entries(counts).map(([status, n]) => `${n} ${status}`);
+  const rows = recent.map((j) => [j.task, j.stage, j.agent, j.attempt, j.status, j.error]);
+  return `${summary.join(', ')}\n\n${table(['task', 'stage', 'agent', 'try', 'status', 'error'], rows, 'no jobs yet')}`;
+}
+
+interface GateOptions extends ClientOptions {
+  reason?: string;
+  scope?: string;
+  base?: string;
+  acceptTip?: string;
+  id?: string;
+}
+
+function gateText({ repo, state, gates }: GateAnswer): string {
+  const rows = gates.map((g) => [g.id, g.kind, g.scope, g.base, g.by, age(g.since), g.reason]);
+  return `${repo}  ${state}${gates.length > 0 ? `\n\n${table(['id', 'kind', 'scope', 'base', 'by', 'since', 'reason'], rows)}` : ''}`;
+}
+
+export function registerQueueCommands(program: Command, context: CommandContext): void {
+  clientCommand(program, 'queue', 'jobs of agents and checks; with a repository, its merge queue')
+    .argument('[repo]', 'repository')
+    .option('--base <branch>', 'base branch of the merge queue')
+    .option('--limit <n>', 'how many recent jobs', '10')
+    .action((repo: string | undefined, options: ClientOptions & { base?: string; limit: string }) =>
+      withClient(context, options, async ({ client, show }) => {
+        if (repo === undefined) {
+          const jobs = await client.get<JobsAnswer>(at('queue'), { limit: options.limit });
+          show(jobs, () => jobsText(jobs));
+          return;
+        }
+        const queue = await client.get<QueueAnswer>(at('repos', repo, 'merge-queue'), { base: options.base });
+        show(queue, () => queueText(queue));
+      }),
+    );
+  const what = {
+    pause: 'stop landing',
+    resume: 'end pause and drain',
+    drain: 'finish what is queued, admit nothing',
+    freeze: 'freeze landings',
+    unfreeze: 'end all freezes, or one',
+  } as const;
+  for (const [name, description] of Object.entries(what)) {
+    const command = clientCommand(program, name, description)
+      .argument('<repo>', 'repository')
+      .option('--reason <text>', 'why')
+      .option('--scope <scope>', 'all, admission or landing')
+      .option('--base <branch>', 'only this base branch');
+    if (name === 'resume') command.option('--accept-tip <oid>', 'go on from this tip of a base that was rewound');
+    if (name === 'unfreeze') command.option('--id <n>', 'only this freeze');
+    command.action((repo: string, options: GateOptions) =>
+      withClient(context, options, async ({ client, show }) => {
+        const { reason, scope, base, acceptTip } = options;
+        const id = options.id === undefined ? undefined : Number(options.id);
+        const answer = await client.send<GateAnswer>('POST', at('repos', repo, name), {
+          reason,
+          scope,
+          base,
+          acceptTip,
+          id,
+        });
+        show(answer, () => gateText(answer));
+      }),
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import type { RunAnswer } from '../answers.js';
+import { at } from '../client.js';
+import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
+import { fields, plain } from '../output.js';
+
+export function registerRunCommands(program: Command, context: CommandContext): void {
+  const run = program.command('run').description('runs of agents');
+  clientCommand(run, 'show', 'one run')
+    .argument('<id>')
+    .action((id: string, options: ClientOptions) =>
+      withClient(context, options, async ({ client, show }) => {
+        const found = await client.get<RunAnswer>(at('runs', id));
+        show(found, () =>
+          fields([
+            ['run', found.id],
+            ['task', found.task],
+            ['stage', `${found.stage}, attempt ${found.attempt}`],
+            ['agent', found.agent],
+            ['status', found.status],
+            ['failure', found.failureClass],
+            ['exit code', found.exitCode],
+            ['cost', found.costUsd === null ? 'unknown' : `$${found.costUsd.toFixed(2)}`],
+            ['host', found.pid === null ? found.host : `${found.host}, pid ${found.pid}`],
+            ['started', found.startedAt],
+            ['finished', found.finishedAt],
+          ]),
+        );
+      }),
+    );
+  clientCommand(run, 'log', 'output of a run')
+    .argument('<id>')
+    .option('--follow', 'stay and show new output')
+    .action((id: string, options: ClientOptions & { follow?: boolean }) =>
+      withClient(context, options, async ({ client, write }) => {
+        if (options.follow !== true) {
+          write(plain(await client.text(at('runs', id, 'log'))));
+          return;
+        }
+        for await (const { data } of client.events(at('runs', id, 'log'), { follow: true })) {
+          write(plain((JSON.parse(data) as { text: string }).text));
+        }
+      }),
+    );
+}

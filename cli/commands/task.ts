@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { List, TaskAnswer } from '../answers.js';
+import { at, UsageError } from '../client.js';
+import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
+import { plain } from '../output.js';
+import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnswer } from '../task-text.js';
+import { readPipelineFile } from '../pipeline-file.js';
+import { collect } from '../words.js';
+import { registerTaskDecisions } from './task-decisions.js';
+import { waitForTask, watchTasks } from './task-watch.js';
+
+interface SubmitOptions extends ClientOptions {
+  repo: string;
+  title: string;
+  description?: string;
+  descriptionFile?: string;
+  dependsOn?: string[];
+  priority?: string;
+  branch?: string;
+  number?: string;
+  source?: string;
+  externalId?: string;
+  pipeline?: string;
+  maxAttempts?: string;
+  wait?: boolean;
+}
+
+async function submitBody(options: SubmitOptions): Promise<Record<string, unknown>> {
+  if (options.description !== undefined && options.descriptionFile !== undefined) {
+    throw new UsageError('give --description or --description-file, not both');
+  }
+  const description = options.descriptionFile ? await readText(options.descriptionFile) : options.description;
+  const { repo, title, dependsOn, priority, branch, source, externalId } = options;
+  return {
+    ...{ repo, title, description, dependsOn, priority, branch, source, externalId },
+    number: numeric(options.number),
+    maxAttempts: numeric(options.maxAttempts),
+    pipeline: options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline),
+  };
+}
+
+/** What is no number goes to the API as it is, which says what is allowed. */
+const numeric = (text: string | undefined): number | string | undefined =>
+  text === undefined || text === '' || Number.isNaN(Number(text)) ? text : Number(text);
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
+  } catch (err) {
+    throw new UsageError(`${file}: ${(err as Error).message}`);
+  }
+}
+
+const sayWait = (session: Session) => (task: TaskAnswer) =>
+  session.note(`${task.task}  ${task.state}  ${task.stage}  ${waitText(task)}`);
+
+export function registerTaskCommands(program: Command, context: CommandContext): void {
+  const task = program.command('task').description('hand in tasks and follow them');
+  clientCommand(task, 'submit', 'hand in a task')
+    .requiredOption('--repo <id>', 'repository')
+    .requiredOption('--title <text>', 'one line')
+    .option('--description <text>', 'what to do')
+    .option('--description-file <file>', 'what to do, from a file (- = standard input)')
+    .option('--depends-on <task>', 'another task that must be done before (again for more)', collect)
+    .option('--priority <priority>', 'low, normal, high or urgent')
+    .option('--branch <name>', 'work on this branch')
+    .option('--number <n>', 'the tracker’s own number')
+    .option('--source <name>', 'tracker; with --external-id the task exists once')
+    .option('--external-id <id>', 'the tracker’s id')
+    .option('--pipeline <file>', 'stages of this task alone (YAML or JSON)')
+    .option('--max-attempts <n>', 'faults allowed per stage')
+    .option('--wait', 'stay until it is over; exit 1 unless it is done')
+    .action((options: SubmitOptions) =>
+      withClient(context, options, async (session) => {
+        let made = await session.client.send<TaskAnswer>('POST', at('tasks'), await submitBody(options));
+        if (options.wait === true) {
+          made = await waitForTask(session.client, taskRoute(made.task), sayWait(session));
+          if (made.state !== 'done') context.setExitCode(1);
+        }
+        session.show(made, () => (options.wait === true ? taskText(made) : `${made.task}  ${made.state}`));
+      }),
+    );
+  clientCommand(task, 'list', 'tasks, newest first')
+    .option('--repo <id>', 'only of this repository')
+    .option('--state <state>', 'queued, running, waiting, done, failed or cancelled')
+    .option('--stage <stage>', 'only in this stage')
+    .option('--limit <n>', 'how many', '50')
+    .option('--cursor <cursor>', 'next page')
+    .action(
+      (options: ClientOptions & { repo?: string; state?: string; stage?: string; limit: string; cursor?: string }) =>
+        withClient(context, options, async ({ client, show }) => {
+          const { repo, state, stage, limit, cursor } = options;
+          const list = await client.get<List<TaskAnswer>>(at('tasks'), { repo, state, stage, limit, cursor });
+          show(list, () => taskTable(list.items) + (list.next === null ? '' : `\nmore: --cursor ${list.next}`));
+        }),
+    );
+  clientCommand(task, 'show', 'one task')
+    .argument('<task>', 'like web/ET-012')
+    .action((name: string, options: ClientOptions) =>
+      withClient(context, options, async ({ client, show }) => {
+        const found = await client.get<TaskAnswer>(taskRoute(name));
+        show(found, () => taskText(found));
+      }),
+    );
+  clientCommand(task, 'explain', 'what a task waits for, as a chain')
+    .argument('<task>', 'like web/ET-012')
+    .action((name: string, options: ClientOptions) =>
+      withClient(context, options, async ({ client, show }) => {
+        const answer = await client.get<ExplainAnswer>(taskRoute(name, 'explain'));
+        show(answer, () => explainText(answer));
+      }),
+    );
+  clientCommand(task, 'diff', 'what a task changes')
+    .argument('<task>', 'like web/ET-012')
+    .action((name: string, options: ClientOptions) =>
+      withClient(context, options, async ({ client, json, show, write }) => {
+        const diff = await client.text(taskRoute(name, 'diff'), { against: 'base' });
+        if (json) show({ diff }, () => '');
+        else write(plain(diff));
+      }),
+    );
+  clientCommand(task, 'log', 'output of the newest run of a task')
+    .argument('<task>', 'like web/ET-012')
+    .option('--follow', 'stay and show new output')
+    .action((name: string, options: ClientOptions & { follow?: boolean }) =>
+      withClient(context, options, async ({ client, write }) => {
+        const runs = await client.get<List<{ id: string }>>(taskRoute(name, 'runs'));
+        const run = runs.items.at(-1);
+        if (run === undefined) throw new UsageError(`${name} has no run yet`);
+        if (options.follow !== true) {
+          write(plain(await client.text(at('runs', run.id, 'log'))));
+          return;
+        }
+        for await (const { data } of client.events(at('runs', run.id, 'log'), { follow: true })) {
+          write(plain((JSON.parse(data) as { text: string }).text));
+        }
+      }),
+    );
+  clientCommand(task, 'watch', 'changes as they happen, of one task or of all')
+    .argument('[task]', 'like web/ET-012; ends when it is over')
+    .action((name: string | undefined, options: ClientOptions) =>
+      withClient(context, options, (session) =>
+        watchTasks(session, name === undefined ? null : taskRoute(name), name ?? null),
+      ),
+    );
+  registerTaskDecisions(task, context);
+}

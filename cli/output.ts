@@ -1,0 +1,51 @@
+/** What commands print: short aligned tables for people, the API's object for programs. */
+
+// Text of agents and of other people must not steer the terminal: escape sequences and control characters go.
+// (Built from text: as a literal the pattern would hold the very characters it is about.)
+const CONTROL = new RegExp(
+  [
+    String.raw`\u001b\[[0-?]*[ -/]*[@-~]`,
+    String.raw`\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)`,
+    String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]`,
+  ].join('|'),
+  'g',
+);
+
+/** Without anything that steers a terminal; line ends and tabs stay. */
+export const plain = (text: string): string => text.replaceAll('\r\n', '\n').replace(CONTROL, '');
+
+/** Columns aligned, two spaces apart; the head in upper case. Nothing to show = `none`. */
+export function table(head: string[], rows: (string | number | null | undefined)[][], none = 'none'): string {
+  if (rows.length === 0) return none;
+  const cells = [head.map((h) => h.toUpperCase()), ...rows.map((row) => row.map(cell))];
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
+  return cells
+    .map((row) =>
+      row
+        .map((text, i) => text.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const cell = (value: string | number | null | undefined): string =>
+  value === null || value === undefined || value === '' ? '-' : plain(String(value)).replaceAll('\n', ' ');
+
+/** Lines of `name  value`, aligned; null values are left out. */
+export function fields(pairs: [string, string | number | null | undefined][]): string {
+  const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}`).join('\n');
+}
+
+/** `3m`, `2h`, `5d` since a time. */
+export function age(since: string, now: number = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+export const short = (oid: string | null | undefined): string => oid?.slice(0, 10) ?? '-';
