@@ -13,6 +13,7 @@ import type { RecordDeps } from './deps.js';
 import { queueRecords } from './queues.js';
 
 export type { BranchSource, RecordDeps, ResolveTree } from './deps.js';
+export { resolveTreeBy } from './resolve-tree.js';
 
 /** All of RecordActivities, with errors as Temporal failures. */
 export function createRecordActivities(deps: RecordDeps): RecordActivities {

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
+import { findTemporalBinary } from '../../cli/embedded/temporal-binary.js';
+import { readEnvironment } from '../../cli/environment.js';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.js';
 import { eventually, freePort } from './net.js';
-import { temporalBinary } from './temporal-binary.js';
 
 export interface RunningTemporal {
   address: string;
@@ -15,8 +16,9 @@ export interface RunningTemporal {
 
 /** Starts the server with the flags of the product on a free port and waits until it answers. */
 export async function startTemporal(): Promise<RunningTemporal> {
+  const { cacheDir, variables } = readEnvironment();
   const [binary, dir, port] = await Promise.all([
-    temporalBinary(),
+    findTemporalBinary({ cacheDir, variables, log: () => undefined }),
     mkdtemp(path.join(os.tmpdir(), 'signalbox-test-temporal-')),
     freePort(),
   ]);
@@ -27,7 +29,7 @@ export async function startTemporal(): Promise<RunningTemporal> {
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000', '--log-level', 'error'],
     ...SEARCH_ATTRIBUTES.flatMap((key) => ['--search-attribute', `${key.name}=Keyword`]),
   ];
-  const child = spawn(binary, args, { stdio: 'ignore' });
+  const child = spawn(binary.file, args, { stdio: 'ignore' });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const address = `127.0.0.1:${port}`;
   await eventually(
