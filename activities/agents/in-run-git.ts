@@ -47,7 +47,8 @@ export async function refresh(git: SupervisedGit, clone: string, run: RunGit): P
   const dir = path.join(clone, '.git');
   try {
     if (!lstatSync(dir).isDirectory()) return '.git is not a directory';
-    dropRemains(dir);
+    dropLocks(dir);
+    dropHalfDone(dir);
   } catch (err) {
     return `.git cannot be used (${errno(err) ?? String(err)})`;
   }
@@ -63,27 +64,35 @@ export async function refresh(git: SupervisedGit, clone: string, run: RunGit): P
   return null;
 }
 
-/** Lock files and half-done operations of processes that are gone: every process of earlier runs was ended. */
-function dropRemains(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    const stale =
-      name.endsWith('.lock') || ['rebase-merge', 'rebase-apply', 'MERGE_HEAD', 'CHERRY_PICK_HEAD'].includes(name);
-    if (stale) rmSync(path.join(dir, name), { recursive: true, force: true });
-  }
-  const heads = path.join(dir, 'refs');
-  for (const entry of readdirSync(heads, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && entry.name.endsWith('.lock'))
-      rmSync(path.join(entry.parentPath, entry.name), { force: true });
+/** Operations that an earlier run left half done. */
+const HALF_DONE = ['rebase-merge', 'rebase-apply', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD'];
+
+function dropHalfDone(dir: string): void {
+  for (const name of HALF_DONE) rmSync(path.join(dir, name), { recursive: true, force: true });
+}
+
+/** Lock files of processes that are gone: every process before this moment was ended. */
+function dropLocks(dir: string): void {
+  const below = readdirSync(path.join(dir, 'refs'), { recursive: true, encoding: 'utf8' }).map((f) => `refs/${f}`);
+  const top = readdirSync(dir);
+  for (const name of [...top, ...below]) {
+    if (name.endsWith('.lock')) rmSync(path.join(dir, name), { recursive: true, force: true });
   }
 }
 
 /** Commits what the agent left uncommitted, on its branch. */
 export async function commitLeftovers(
   git: SupervisedGit,
+  clone: string,
   run: RunGit,
 ): Promise<{ committed: boolean; error: string | null }> {
   if (git.leftovers === null) return { committed: false, error: null };
   const { message, name, email } = git.leftovers;
+  const dir = path.join(clone, '.git');
+  if (lstatSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    return { committed: false, error: '.git is not a directory' };
+  }
+  dropLocks(dir);
   const status = await run([...QUIET, 'status', '--porcelain', '-z', '--untracked-files=normal']);
   if (status.code !== 0) return { committed: false, error: `git status failed: ${status.out.slice(-500)}` };
   if (status.out === '') return { committed: false, error: null };

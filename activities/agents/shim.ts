@@ -130,9 +130,9 @@ class Shim {
   }
 
   async #takeOver(): Promise<void> {
-    const { git, result } = this.#spec;
+    const { git, result, cwd } = this.#spec;
     if (git !== null) {
-      const { committed, error } = await commitLeftovers(git, this.#git);
+      const { committed, error } = await commitLeftovers(git, cwd, this.#git);
       this.#record.leftoversCommitted = committed;
       this.#record.leftoversError = error;
     }
