@@ -1,15 +1,23 @@
 /**
  * Processes by identity, read from /proc. A pid alone says nothing: a process is known by pid and start time of this
- * boot, and belongs to a run when its environment carries the run's mark. Node built-ins only: the shim loads this.
+ * boot, and belongs to a run when its environment carries the run's marks: the run id, for people and agents, and the
+ * run directory, which tells instances on one machine apart. Node built-ins only: the shim loads this.
  *
  * Limit: without a PID namespace a process that clears its environment and leaves its session within a second of its
  * birth is not found; `survivors` and the janitor's report say what is known.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errno } from './records.js';
 
-export const RUN_MARK = 'SIGNALBOX_RUN';
+const DIRECTORY_MARK = 'SIGNALBOX_RUN_DIR';
+
+/** The two variables that every process of a run inherits. */
+export const runMarks = (runId: string, runDir: string): Record<string, string> => ({
+  SIGNALBOX_RUN: runId,
+  [DIRECTORY_MARK]: realpathSync(runDir),
+});
 
 export interface ProcessFacts {
   pid: number;
@@ -53,11 +61,11 @@ export function processFacts(pid: number): ProcessFacts | null {
   };
 }
 
-/** The run id in a process's environment, or null. */
+/** The run directory in a process's environment, or null. */
 export function markOf(pid: number): string | null {
   const environ = readProc(`/proc/${pid}/environ`);
-  const entry = environ?.split('\0').find((e) => e.startsWith(`${RUN_MARK}=`));
-  return entry === undefined ? null : Buffer.from(entry.slice(RUN_MARK.length + 1), 'latin1').toString('utf8');
+  const entry = environ?.split('\0').find((e) => e.startsWith(`${DIRECTORY_MARK}=`));
+  return entry === undefined ? null : Buffer.from(entry.slice(DIRECTORY_MARK.length + 1), 'latin1').toString('utf8');
 }
 
 export function allProcesses(): ProcessFacts[] {
@@ -67,14 +75,14 @@ export function allProcesses(): ProcessFacts[] {
     .filter((facts) => facts !== null && !facts.zombie) as ProcessFacts[];
 }
 
-/** True while this very process lives: same boot, same pid, same start time, same mark. */
-export function isAlive(of: { pid: number; startTime: string; bootId: string; runId: string }): boolean {
+/** True while this very process lives: same boot, same pid, same start time, same run directory. */
+export function isAlive(of: { pid: number; startTime: string; bootId: string }, runDir: string): boolean {
   if (of.bootId !== bootId()) return false;
   const facts = processFacts(of.pid);
-  return facts !== null && !facts.zombie && facts.startTime === of.startTime && markOf(of.pid) === of.runId;
+  return facts !== null && !facts.zombie && facts.startTime === of.startTime && markOf(of.pid) === realpathSync(runDir);
 }
 
-/** Run ids of all marked processes with their pids. */
+/** Run directories of all marked processes with their pids. */
 export function markedProcesses(): Map<string, number[]> {
   const found = new Map<string, number[]>();
   for (const { pid } of allProcesses()) {
@@ -99,15 +107,15 @@ export function signalExactly(seen: { pid: number; startTime: string }, signal: 
  * descendants while they can be told by their parents, since a daemon's parent is soon process 1.
  */
 export class RunTree {
-  readonly #runId: string;
+  readonly #runDir: string;
   readonly #spare: ReadonlySet<number>;
   readonly #sessions = new Set<number>();
   /** pid → start time. */
   readonly #known = new Map<number, string>();
 
   /** `spare`: pids that are part of the run and stay, as the shim that asks. */
-  constructor(runId: string, spare: number[] = []) {
-    this.#runId = runId;
+  constructor(runDir: string, spare: number[] = []) {
+    this.#runDir = existsSync(runDir) ? realpathSync(runDir) : path.resolve(runDir);
     this.#spare = new Set(spare);
   }
 
@@ -122,7 +130,7 @@ export class RunTree {
     for (const p of all) {
       const known = this.#known.get(p.pid) === p.startTime;
       const ours = known || this.#sessions.has(p.session) || this.#sessions.has(p.group);
-      if (!this.#spare.has(p.pid) && (ours || markOf(p.pid) === this.#runId)) members.set(p.pid, p);
+      if (!this.#spare.has(p.pid) && (ours || markOf(p.pid) === this.#runDir)) members.set(p.pid, p);
     }
     for (let grown = true; grown;) {
       grown = false;
@@ -151,5 +159,5 @@ export class RunTree {
   }
 }
 
-/** Ends every process that carries the run's mark, also its shim. Gives the number that could not be ended. */
-export const killTree = (runId: string): Promise<number> => new RunTree(runId).kill();
+/** Ends every process of the run, also its shim. Gives the number that could not be ended. */
+export const killTree = (runDir: string): Promise<number> => new RunTree(runDir).kill();

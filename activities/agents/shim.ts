@@ -13,7 +13,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { CommandEnd, ExitRecord, SetupEnd } from '../../domain/agents/exit.js';
 import { commitLeftovers, refresh, runGit, type RunGit } from './in-run-git.js';
 import { LimitedLog, type OutputBudget } from './output.js';
-import { bootId, processFacts, RunTree, RUN_MARK } from './processes.js';
+import { bootId, processFacts, runMarks, RunTree } from './processes.js';
 import { readSpec, runFiles, writeOnce, writeWhole, type ShimRecord, type SupervisedSpec } from './records.js';
 import { copyResult } from './result-copy.js';
 import { cacheEntry, restore, save } from './setup-cache.js';
@@ -31,7 +31,7 @@ class Shim {
   constructor(dir: string, spec: SupervisedSpec, proof: string) {
     this.#dir = dir;
     this.#spec = spec;
-    this.#tree = new RunTree(spec.runId, [process.pid]);
+    this.#tree = new RunTree(dir, [process.pid]);
     this.#stop = new StopWatch(dir);
     this.#record = {
       proof,
@@ -143,7 +143,8 @@ class Shim {
   }
 
   async #step(step: Step): Promise<StepEnd> {
-    const end = await runStep(step, this.#dir, this.#tree, this.#stop);
+    const env = { ...step.env, ...runMarks(this.#spec.runId, this.#dir) };
+    const end = await runStep({ ...step, env }, this.#dir, this.#tree, this.#stop);
     this.#record.survivors = Math.max(this.#record.survivors, end.survivors);
     return end;
   }
@@ -151,7 +152,12 @@ class Shim {
   /** Not interrupted by a stop: what was done is committed all the same. */
   readonly #git: RunGit = (args) => {
     const { cwd, commands, runId } = this.#spec;
-    const env = { ...commands[0]?.env, [RUN_MARK]: runId, GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0' };
+    const env = {
+      ...commands[0]?.env,
+      ...runMarks(runId, this.#dir),
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_OPTIONAL_LOCKS: '0',
+    };
     return runGit(args, { clone: cwd, env, runDir: this.#dir, tree: this.#tree });
   };
 }

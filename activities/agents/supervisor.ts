@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExitRecord } from '../../domain/agents/exit.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { entrypoint } from '../entrypoint.js';
-import { bootId, isAlive, killTree, RUN_MARK } from './processes.js';
+import { bootId, isAlive, killTree, runMarks } from './processes.js';
 import { readExit, readShim, readSpec, runFiles, writeOnce, writeWhole } from './records.js';
 import type { ShimRecord, StopRequest, SupervisedSpec } from './records.js';
 
@@ -42,7 +42,7 @@ export function probe(runDir: string): RunProbe {
   }
   if (shim.tombstone) return { state: 'lost', reason: shim.reason ?? 'declared lost before it started' };
   // In this order: a shim writes its exit record and then goes.
-  const alive = isAlive(shim);
+  const alive = isAlive(shim, runDir);
   const exit = readExit(runDir);
   if (exit !== null && isProven(exit, shim)) return { state: 'exited', exit, shim };
   if (alive) return { state: 'running', shim };
@@ -83,7 +83,7 @@ function spawnShim(runDir: string, runId: string, env: Record<string, string>): 
   try {
     const child = spawn(process.execPath, [entrypoint('activities/agents/shim'), runDir], {
       cwd: runDir,
-      env: { ...env, [RUN_MARK]: runId },
+      env: { ...env, ...runMarks(runId, runDir) },
       detached: true,
       stdio: ['ignore', log, log],
     });
@@ -155,7 +155,7 @@ export async function declareLost(
 ): Promise<number> {
   if (entomb(runDir, of, reason)) return 0;
   const now = probe(runDir);
-  return now.state === 'exited' ? 0 : killTree(of.runId);
+  return now.state === 'exited' ? 0 : killTree(runDir);
 }
 
 /**
@@ -168,15 +168,12 @@ export async function stop(
   reason: string,
 ): Promise<RunProbe> {
   const request: StopRequest = { reason, at: new Date().toISOString() };
-  if (entomb(runDir, of, reason)) return probe(runDir);
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
   writeWhole(runFiles(runDir).stop, JSON.stringify(request));
+  if (entomb(runDir, of, reason)) return probe(runDir);
   const now = await waitForEnd(runDir, STOP_MS);
-  if (now.state === 'exited' || now.state === 'lost') {
-    await killTree(of.runId);
-    return now;
-  }
-  await killTree(of.runId);
-  return waitForEnd(runDir, STOP_MS);
+  await killTree(runDir);
+  return now.state === 'running' ? waitForEnd(runDir, STOP_MS) : now;
 }
 
 export { killTree };

@@ -47,7 +47,7 @@ export async function killWorkers(
   const starts = path.join(run.cwd, 'starts');
   const count = existsSync(starts) ? readFileSync(starts, 'utf8').trim().split('\n').length : 0;
   // The shim that wrote the exit record, and shims that lost the claim, still need a moment to go.
-  const left = (): number => markedProcesses().get(run.spec.runId)?.length ?? 0;
+  const left = (): number => markedProcesses().get(run.runDir)?.length ?? 0;
   for (const deadline = Date.now() + 10_000; left() > 0 && Date.now() < deadline;) await sleep(20);
   rmSync(run.root, { recursive: true, force: true });
   return { starts: count, end, left: left() };

@@ -27,7 +27,7 @@ const make = (...args: Parameters<typeof testRun>): TestRun => {
 };
 afterEach(async () => {
   for (const run of runs.splice(0)) {
-    await killTree(run.spec.runId);
+    await killTree(run.runDir);
     rmSync(run.root, { recursive: true, force: true });
   }
 });
@@ -47,7 +47,7 @@ async function met(what: () => boolean, ms = 10_000): Promise<void> {
   }
 }
 const left = (run: TestRun): number =>
-  (markedProcesses().get(run.spec.runId) ?? []).filter((pid) => pid !== readShim(run.runDir)?.pid).length;
+  (markedProcesses().get(run.runDir) ?? []).filter((pid) => pid !== readShim(run.runDir)?.pid).length;
 
 describe('output', () => {
   it('is kept apart by stream, whatever bytes it holds', async () => {
@@ -182,7 +182,7 @@ it('gives a command the environment it was given and nothing else', async () => 
   const run = make(`console.log(JSON.stringify(process.env))`);
   await runToEnd(run);
   const env = JSON.parse(readFileSync(runFiles(run.runDir).out, 'utf8')) as Record<string, string>;
-  expect(Object.keys(env).sort()).toEqual(['HOME', 'LANG', 'PATH', 'SIGNALBOX_RUN']);
+  expect(Object.keys(env).sort()).toEqual(['HOME', 'LANG', 'PATH', 'SIGNALBOX_RUN', 'SIGNALBOX_RUN_DIR']);
 });
 
 describe('the result file', () => {
