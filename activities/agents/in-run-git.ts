@@ -54,8 +54,10 @@ export async function refresh(git: SupervisedGit, clone: string, run: RunGit): P
   }
   const steps: string[][] = [];
   if (git.bundle !== null) {
-    steps.push(['fetch', '-q', '--no-tags', git.bundle, `+refs/heads/${git.base}:refs/remotes/origin/${git.base}`]);
+    const { file, ref } = git.bundle;
+    steps.push(['fetch', '-q', '--no-tags', file, `+${ref}:refs/remotes/origin/${git.base}`]);
   }
+  steps.push(['update-ref', `refs/remotes/origin/${git.base}`, git.baseOid]);
   steps.push(['checkout', '-q', '-f', '-B', git.branch, git.start], ['clean', '-ffdq']);
   for (const step of steps) {
     const { code, out } = await run([...QUIET, ...step]);

@@ -27,9 +27,10 @@ export interface SupervisedCommand {
 }
 
 export interface SupervisedGit {
-  /** Bundle that holds refs/heads/<base>. */
-  bundle: string | null;
+  /** What the clone lacks of base; null when it has all of it. */
+  bundle: { file: string; ref: string } | null;
   base: string;
+  baseOid: string;
   branch: string;
   /** Commit that the branch is set to before anything runs. */
   start: string;

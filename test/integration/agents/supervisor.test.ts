@@ -267,7 +267,7 @@ describe('the clone', () => {
       name: 'Signalbox Agent',
       email: 'agent@signalbox.invalid',
     };
-    run.spec.git = { bundle: null, base: 'main', branch: 'signalbox/ET-001', start: from, leftovers };
+    run.spec.git = { bundle: null, base: 'main', baseOid: from, branch: 'signalbox/ET-001', start: from, leftovers };
     return { ...run, start: from };
   };
 

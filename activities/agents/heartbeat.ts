@@ -1,0 +1,19 @@
+/** Heartbeats for the whole of an activity, and the one reason for which it ends what it watches. */
+import { Context } from '@temporalio/activity';
+
+const HEARTBEAT_MS = 5_000;
+
+/** Runs `action` while a timer tells where it is; offsets and counters only. */
+export async function withHeartbeat<T>(details: () => unknown, action: (ended: AbortSignal) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  context.heartbeat(details());
+  const timer = setInterval(() => context.heartbeat(details()), HEARTBEAT_MS);
+  try {
+    return await action(context.cancellationSignal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The workflow wants it to end; a shutdown of the worker, a timeout or a newer attempt are none of its concern. */
+export const isWorkflowCancel = (): boolean => Context.current().cancellationDetails?.cancelRequested === true;

@@ -1,0 +1,129 @@
+/**
+ * The activity of one run of an agent. It may be killed and repeated at any point, by any worker of the host: it finds
+ * what is there and goes on. Only the attempt that holds the newest fence signals the run or stores its result.
+ *
+ *   claim the fence → (stored report? that) → prepare → start once or attach → wait → take over → store, give the slot on
+ */
+import { statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { CancelledFailure } from '@temporalio/common';
+import { Context } from '@temporalio/activity';
+import type { RunReport } from '../../domain/agents/types.js';
+import { SignalboxError } from '../../domain/errors.js';
+import type { Repo } from '../../domain/repos.js';
+import { transaction } from '../../store/db.js';
+import { getRepo } from '../../store/repos.js';
+import { claimRun, finishRun, getRun, noteRunStarted, type Run } from '../../store/runs.js';
+import { mirrorTask } from '../../store/task-mirror.js';
+import type { RunAgentInput } from '../../workflows/activities.js';
+import { isWorkflowCancel, withHeartbeat } from './heartbeat.js';
+import { baseEnvironment, type AgentHost } from './host.js';
+import { prepareRun } from './prepare-run.js';
+import { readSpec, runFiles } from './records.js';
+import { runEnd, settleRun, type Settled } from './settle-run.js';
+import { probe, startOrAttach, stop, waitForEnd, type RunProbe } from './supervisor.js';
+
+const LOOK_MS = 10_000;
+
+const superseded = (runId: string): SignalboxError =>
+  new SignalboxError('superseded', `another attempt owns the run ${runId}, or it is over`);
+
+/** Runs the agent of a stage to its end. Throws `superseded` for an attempt that no longer owns the run. */
+export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<RunReport> {
+  const run = await claimRun(host.pool, input.run.runId);
+  if (run?.report != null) return run.report;
+  if (run?.status !== 'running') throw superseded(input.run.runId);
+  const runDir = host.paths.run(run.id);
+  const details = () => ({ runId: run.id, fence: run.fence, outOffset: size(runFiles(runDir).out), lastEvent: null });
+  return withHeartbeat(details, async (ended) => {
+    await transaction(host.pool, (tx) => mirrorTask(tx, input.mirror));
+    const repo = await getRepo(host.pool, run.repo);
+    if (repo === null) throw new SignalboxError('not-found', `there is no repository ${run.repo}`);
+    const settled = (await begin(host, repo, input, run)) ?? (await untilEnd(host, repo, input, run, ended));
+    return store(host, run, settled);
+  });
+}
+
+/** Starts the run unless that was done before; gives a result only when it cannot be started. */
+async function begin(host: AgentHost, repo: Repo, input: RunAgentInput, run: Run): Promise<Settled | null> {
+  const runDir = host.paths.run(run.id);
+  if (probe(runDir).state !== 'starting') return null;
+  let spec = readSpec(runDir);
+  if (spec === null) {
+    const prepared = await prepareRun(host, repo, input, run.fence);
+    if (prepared.kind === 'impossible') {
+      const report = {
+        runId: run.id,
+        outcome: prepared.outcome,
+        head: input.head,
+        commits: 0,
+        notes: [],
+        artifacts: {},
+      };
+      return { report, usage: null, exitCode: null };
+    }
+    spec = prepared.spec;
+  }
+  if ((await getRun(host.pool, run.id))?.fence !== run.fence) throw superseded(run.id);
+  await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
+  return null;
+}
+
+async function untilEnd(
+  host: AgentHost,
+  repo: Repo,
+  input: RunAgentInput,
+  run: Run,
+  ended: AbortSignal,
+): Promise<Settled> {
+  const runDir = host.paths.run(run.id);
+  await noteStarted(host, input, run, probe(runDir));
+  for (;;) {
+    const now = await waitForEnd(runDir, LOOK_MS, ended);
+    if (now.state === 'exited' || now.state === 'lost') return settleRun(host, repo, input, now);
+    if (!ended.aborted) continue;
+    // The agent goes on without us, unless the workflow itself wants it to end.
+    if (!isWorkflowCancel()) throw ended.reason instanceof Error ? ended.reason : new CancelledFailure('detached');
+    await requireFence(host, run);
+    await store(
+      host,
+      run,
+      await settleRun(host, repo, input, await stop(runDir, readSpecOr(run), 'the task cancelled it')),
+    );
+    return Context.current().cancelled;
+  }
+}
+
+const readSpecOr = (run: Run) => ({ runId: run.id, attempt: run.attempt, fence: run.fence });
+
+async function requireFence(host: AgentHost, run: Run): Promise<void> {
+  if ((await getRun(host.pool, run.id))?.fence !== run.fence) throw superseded(run.id);
+}
+
+async function noteStarted(host: AgentHost, { overrides }: RunAgentInput, run: Run, now: RunProbe): Promise<void> {
+  const shim = now.state === 'running' || now.state === 'exited' ? now.shim : null;
+  if (shim === null) return;
+  const model = overrides.model ?? run.model;
+  const effort = overrides.effort ?? run.effort;
+  const logPath = runFiles(host.paths.run(run.id)).out;
+  const facts = { pid: shim.pid, logPath, adapter: run.adapter, model, effort };
+  if (!(await noteRunStarted(host.pool, run.id, run.fence, facts))) throw superseded(run.id);
+}
+
+/** Stores the result once and gives the slot on; what another attempt stored before counts instead. */
+async function store(host: AgentHost, run: Run, settled: Settled): Promise<RunReport> {
+  const stored = await transaction(host.pool, (tx) => finishRun(tx, runEnd(run, settled), host.staleMs));
+  if (stored) {
+    // What is not a log is not needed again, and the spec holds the profile's environment.
+    const files = runFiles(host.paths.run(run.id));
+    for (const file of [files.spec, files.bundle]) await rm(file, { force: true });
+    return settled.report;
+  }
+  const report = (await getRun(host.pool, run.id))?.report;
+  if (report == null) throw superseded(run.id);
+  return report;
+}
+
+function size(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,143 @@
+/** After a run has ended: what it did, taken from its clone by way of the gate, and what it came to. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { ExitRecord } from '../../domain/agents/exit.js';
+import { decideOutcome, lostOutcome } from '../../domain/agents/outcome.js';
+import type { RunOutcome, RunReport, Usage } from '../../domain/agents/types.js';
+import type { Repo } from '../../domain/repos.js';
+import { listRuns, type Run, type RunEnd } from '../../store/runs.js';
+import type { RunAgentInput } from '../../workflows/activities.js';
+import { importHead, pushHead } from '../git/heads.js';
+import type { AgentHost } from './host.js';
+import { noteClone } from './prepare-run.js';
+import { readSpec, readStop, runFiles } from './records.js';
+import { killTree, type RunProbe } from './supervisor.js';
+import { blobsAt, forgetClone } from './task-clone.js';
+
+export interface Settled {
+  report: RunReport;
+  usage: Usage | null;
+  exitCode: number | null;
+}
+
+/** Takes over what an ended run did. Safe to repeat: git is asked what is there, and pushes look before they act. */
+export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInput, end: RunProbe): Promise<Settled> {
+  const runDir = host.paths.run(input.run.runId);
+  if (end.state !== 'exited') {
+    await killTree(runDir);
+    const stopped = readStop(runDir);
+    const reason = end.state === 'lost' ? end.reason : 'the run did not start';
+    const outcome: RunOutcome = stopped === null ? lostOutcome(reason) : { kind: 'stopped', reason: stopped.reason };
+    return { report: await makeReport(host, repo, input, { outcome, head: input.head }), usage: null, exitCode: null };
+  }
+  const { exit } = end;
+  const spec = readSpec(runDir);
+  const taken = await takeBranch(host, repo, input, exit, spec?.git?.start ?? input.head);
+  const { outcome, usage } = decideOutcome({
+    exit,
+    resultText: existsSync(runFiles(runDir).result) ? readFileSync(runFiles(runDir).result, 'utf8') : null,
+    commitsMode: input.stage.commits,
+    commits: taken.commits + (await carriedCommits(host, input)),
+    refused: taken.refused,
+  });
+  if (exit.phase === 'refresh') await forgetClone(host, input.run.repo, input.run.workItem);
+  else if (spec !== null) {
+    await noteClone(host, input, spec, { head: taken.head, setUp: ['ran', 'cached'].includes(exit.setup.end) });
+  }
+  const notes = [...taken.notes, ...exitNotes(exit)];
+  const report = await makeReport(host, repo, input, { outcome, head: taken.head, commits: taken.commits, notes });
+  return { report, usage, exitCode: exit.code };
+}
+
+interface Taken {
+  head: string | null;
+  commits: number;
+  refused: string | null;
+  notes: string[];
+}
+
+async function takeBranch(
+  host: AgentHost,
+  repo: Repo,
+  input: RunAgentInput,
+  exit: ExitRecord,
+  start: string | null,
+): Promise<Taken> {
+  const { workItem } = input.run;
+  const nothing: Taken = { head: input.head, commits: 0, refused: null, notes: [] };
+  if (exit.phase !== 'commands' || exit.stoppedBy === 'request') return nothing;
+  const clone = host.paths.clone(input.run.repo, workItem);
+  const made = await importHead(host.git, repo, { clone, branch: input.branch, workItem, previous: start });
+  if (input.stage.commits === 'forbidden') {
+    const lost = made.kind === 'imported' ? `${made.commits} commit(s)` : 'commits';
+    const changed = made.kind === 'refused' || made.head !== start;
+    return changed ? { ...nothing, notes: [`${input.stage.name} may not commit: ${lost} discarded`] } : nothing;
+  }
+  if (made.kind === 'refused') return { ...nothing, refused: made.reason };
+  const pushed = await pushHead(host.git, repo, workItem, made.head);
+  if (pushed.kind === 'pushed') return { ...nothing, head: pushed.head, commits: made.commits };
+  const why = pushed.kind === 'refused' ? pushed.reason : 'somebody else moved the head of this task on the remote';
+  return { ...nothing, refused: `the remote does not take the branch: ${why}` };
+}
+
+/** What earlier tries of this stage added before they failed for other reasons: it is on the branch, and counts. */
+async function carriedCommits(host: AgentHost, { run }: RunAgentInput): Promise<number> {
+  const earlier = (await listRuns(host.pool, run.repo, run.workItem))
+    .filter((r) => r.generation === run.generation && r.stage === run.stage && r.attempt < run.attempt)
+    .sort((a, b) => b.attempt - a.attempt);
+  let commits = 0;
+  for (const { report } of earlier) {
+    if (report?.outcome.kind !== 'fault' && report?.outcome.kind !== 'transient') break;
+    commits += report.commits;
+  }
+  return commits;
+}
+
+function exitNotes(exit: ExitRecord): string[] {
+  const notes: string[] = [];
+  if (exit.leftoversCommitted) notes.push('what it left uncommitted was committed for it');
+  if (exit.leftoversError !== null) notes.push(`what it left uncommitted is lost: ${exit.leftoversError}`);
+  if (exit.outputTruncated) notes.push(`its output of ${exit.outputBytes} bytes was over the limit and is cut`);
+  if (exit.survivors > 0) notes.push(`${exit.survivors} of its processes could not be ended`);
+  return notes;
+}
+
+async function makeReport(
+  host: AgentHost,
+  repo: Repo,
+  { run, artifacts }: RunAgentInput,
+  found: Partial<RunReport> & { outcome: RunOutcome; head: string | null },
+): Promise<RunReport> {
+  const blobs = await blobsAt(host, repo, found.head, artifacts);
+  return { runId: run.runId, commits: 0, notes: [], ...found, artifacts: blobs };
+}
+
+/** The row of an ended run. */
+export function runEnd(run: Run, { report, usage, exitCode }: Settled): RunEnd {
+  const { outcome } = report;
+  const status = {
+    passed: 'passed',
+    failed: 'failed',
+    'needs-human': 'passed',
+    fault: 'failed',
+    transient: 'failed',
+    stopped: 'stopped',
+  } as const;
+  const lost = outcome.kind === 'transient' && outcome.failureClass === 'host-lost';
+  return {
+    id: run.id,
+    fence: run.fence,
+    status: lost ? 'lost' : status[outcome.kind],
+    exitCode,
+    failureClass: failureClass(outcome),
+    usage,
+    report,
+    error:
+      'reason' in outcome ? outcome.reason : outcome.kind === 'failed' ? (outcome.summary ?? 'verdict fail') : null,
+  };
+}
+
+function failureClass(outcome: RunOutcome): RunEnd['failureClass'] {
+  if (outcome.kind === 'fault' || outcome.kind === 'transient') return outcome.failureClass;
+  if (outcome.kind === 'stopped') return 'stopped';
+  return outcome.kind === 'failed' ? 'verdict-fail' : null;
+}

@@ -1,0 +1,93 @@
+/**
+ * The clone of a task on this host, and what we remember of it beside it (inside, the agent could rewrite it): a clone
+ * is made anew when it is gone, of another generation, or not where the next stage begins.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+import type { Repo } from '../../domain/repos.js';
+import { makeClone } from '../git/clone.js';
+import { withGate } from '../git/gate.js';
+import { fetchRefs, listRemote } from '../git/remote.js';
+import type { AgentHost } from './host.js';
+
+export interface CloneNote {
+  generation: number;
+  /** Base commit it has as origin/<base>. */
+  base: string;
+  /** Commit it was last known to be at. */
+  head: string;
+  /** `setup` ran in it, or was restored. */
+  setUp: boolean;
+}
+
+const noteFile = (host: AgentHost, repo: string, workItem: string): string =>
+  `${host.paths.clone(repo, workItem)}.json`;
+
+export function readCloneNote(host: AgentHost, repo: string, workItem: string): CloneNote | null {
+  const file = noteFile(host, repo, workItem);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CloneNote) : null;
+}
+
+export async function writeCloneNote(host: AgentHost, repo: string, workItem: string, note: CloneNote): Promise<void> {
+  const file = noteFile(host, repo, workItem);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(`${file}.tmp`, JSON.stringify(note));
+  await rename(`${file}.tmp`, file);
+}
+
+/** Makes sure that the next run begins with a new clone. */
+export async function forgetClone(host: AgentHost, repo: string, workItem: string): Promise<void> {
+  await rm(noteFile(host, repo, workItem), { force: true });
+}
+
+export interface CloneWanted {
+  workItem: string;
+  generation: number;
+  branch: string;
+  /** Head on the remote; null = none yet. */
+  head: string | null;
+}
+
+/** Gives the clone's note, with a new clone where the present one will not do. */
+export async function ensureClone(host: AgentHost, repo: Repo, wanted: CloneWanted): Promise<CloneNote> {
+  const { workItem, generation, branch } = wanted;
+  const dir = host.paths.clone(repo.id, workItem);
+  const note = readCloneNote(host, repo.id, workItem);
+  const fits = note?.generation === generation && (wanted.head === null || note.head === wanted.head);
+  if (note !== null && fits && existsSync(dir)) return note;
+  const from = wanted.head ?? (await branchOnRemote(host, repo, branch));
+  const made = await makeClone(host.git, repo, { dir, branch, workItem, head: from });
+  const fresh: CloneNote = { generation, base: made.base, head: made.head, setUp: false };
+  await writeCloneNote(host, repo.id, workItem, fresh);
+  return fresh;
+}
+
+/** A branch of that name which is on the remote already is where the task begins; null if there is none. */
+async function branchOnRemote(host: AgentHost, repo: Repo, branch: string): Promise<string | null> {
+  return withGate(host.git, repo, async (gate) => {
+    const ref = `refs/heads/${branch}`;
+    const oid = (await listRemote(host.git, gate.remote, [ref])).get(ref) ?? null;
+    if (oid !== null) await fetchRefs(gate, [ref]);
+    return oid;
+  });
+}
+
+/** For each path its blob in `commit`; null where there is no regular file. */
+export async function blobsAt(
+  host: AgentHost,
+  repo: Repo,
+  commit: string | null,
+  paths: readonly string[],
+): Promise<Record<string, string | null>> {
+  const none: Record<string, string | null> = Object.fromEntries(paths.map((p) => [p, null]));
+  if (commit === null || paths.length === 0) return none;
+  return withGate(host.git, repo, async (gate) => {
+    const { stdout } = await gate.run(['--literal-pathspecs', 'ls-tree', '-z', '--full-tree', commit, '--', ...paths]);
+    for (const entry of stdout.split('\0')) {
+      const match = /^100\d{3} blob ([0-9a-f]+)\t(.*)$/s.exec(entry);
+      if (match?.[1] !== undefined && match[2] !== undefined && match[2] in none) none[match[2]] = match[1];
+    }
+    return none;
+  });
+}

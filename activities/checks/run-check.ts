@@ -1,0 +1,134 @@
+/**
+ * One execution of the checks of a tree, under the same supervisor as agents: on an export of exactly that tree, with an
+ * environment of its own, logs on disk. A repeat after a lost worker joins the execution that runs.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { CancelledFailure } from '@temporalio/common';
+import { decideCheck } from '../../domain/checks/run-result.js';
+import type { CheckConfig, CheckRunResult } from '../../domain/checks/types.js';
+import { SignalboxError } from '../../domain/errors.js';
+import type { Repo } from '../../domain/repos.js';
+import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
+import { getRepo } from '../../store/repos.js';
+import type { CheckInput } from '../../workflows/activities.js';
+import { checkWorkflowId, contentId } from '../../workflows/ids.js';
+import { exportTree } from '../git/export.js';
+import { removeTree } from '../agents/clean-up.js';
+import { isWorkflowCancel, withHeartbeat } from '../agents/heartbeat.js';
+import { baseEnvironment, type AgentHost } from '../agents/host.js';
+import { readSpec, runFiles, type SupervisedSpec } from '../agents/records.js';
+import { killTree, probe, startOrAttach, stop, waitForEnd, type RunProbe } from '../agents/supervisor.js';
+
+const LOOK_MS = 10_000;
+const LOG_LIMIT = 256 * 1024 * 1024;
+const TAIL_READ = 256 * 1024;
+
+/** Id of an execution: of its run directory, export and job. */
+export const checkRunId = (key: string, attempt: number): string => `check-${contentId(key)}-${attempt}`;
+
+/** Runs the checks once. Everything that is not the content's doing comes back as a fault. */
+export async function runCheck(host: AgentHost, input: CheckInput, attempt: number): Promise<CheckRunResult> {
+  const repo = await getRepo(host.pool, input.repo);
+  if (repo === null) throw new SignalboxError('not-found', `there is no repository ${input.repo}`);
+  const checks = repo.config.checks.filter((c) => input.checks === null || input.checks.includes(c.name));
+  if (checks.length === 0) return { kind: 'green', seconds: 0 };
+  const runId = checkRunId(input.key, attempt);
+  const runDir = host.paths.run(runId);
+  await startCheckJob(host.pool, { runId, repo: repo.id, workItem: workItemOf(input), workflowId: workflowOf(input) });
+  return withHeartbeat(
+    () => ({ runId }),
+    async (ended) => {
+      if (probe(runDir).state === 'starting') {
+        const spec = readSpec(runDir) ?? (await prepare(host, repo, input, checks, runId));
+        await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
+      }
+      const end = await untilEnd(runDir, runId, ended);
+      const result = resultOf(runDir, end, repo, checks);
+      await killTree(runDir);
+      await removeTree(`${host.paths.exports}/${runId}`);
+      await finishCheckJob(host.pool, runId, errorOf(result));
+      return result;
+    },
+  );
+}
+
+async function prepare(
+  host: AgentHost,
+  repo: Repo,
+  input: CheckInput,
+  checks: readonly CheckConfig[],
+  runId: string,
+): Promise<SupervisedSpec> {
+  const cwd = `${host.paths.exports}/${runId}`;
+  await removeTree(cwd);
+  const history = checks.some((c) => c.needsHistory);
+  const found = await exportTree(host.git, repo, input.source, cwd, history);
+  if (found.tree !== input.tree) {
+    throw new SignalboxError('internal', `${input.key}: the source gives the tree ${found.tree}`);
+  }
+  const env = { ...baseEnvironment(host.lookup), SIGNALBOX_REPO: repo.id };
+  const { setup } = repo.config;
+  return {
+    runId,
+    attempt: 1,
+    fence: 1,
+    cwd,
+    git: null,
+    setup: setup && {
+      ...{ command: setup.command, env, timeoutMs: setup.timeout },
+      ...{ cache: setup.cache, cacheKey: setup.cacheKey, cacheDir: host.paths.setupCache(repo.id) },
+    },
+    commands: checks.map(({ name, command, timeout, env: own }) => ({
+      ...{ name, command, wallMs: timeout, stallMs: null },
+      env: { ...env, ...own },
+    })),
+    output: { bytes: LOG_LIMIT, streams: 'merged' },
+    result: false,
+  };
+}
+
+async function untilEnd(runDir: string, runId: string, ended: AbortSignal): Promise<RunProbe> {
+  for (;;) {
+    const now = await waitForEnd(runDir, LOOK_MS, ended);
+    if (now.state === 'exited' || now.state === 'lost') return now;
+    if (!ended.aborted) continue;
+    // Like an agent, a check goes on without its worker, unless the workflow wants it to end.
+    if (isWorkflowCancel()) await stop(runDir, { runId, attempt: 1, fence: 1 }, 'the check was cancelled');
+    throw ended.reason instanceof Error ? ended.reason : new CancelledFailure('detached');
+  }
+}
+
+function resultOf(runDir: string, end: RunProbe, repo: Repo, checks: readonly CheckConfig[]): CheckRunResult {
+  if (end.state !== 'exited') return { kind: 'fault', reason: end.state === 'lost' ? end.reason : 'not started' };
+  const { exit } = end;
+  const files = runFiles(runDir);
+  const inSetup = exit.setup.end === 'failed';
+  const output = inSetup ? readTail(files.setupLog, 0) : readTail(files.out, exit.commands.at(-1)?.logFrom ?? 0);
+  return decideCheck({ exit, checks, setup: repo.config.setup, output });
+}
+
+/** The end of a log, from `from` on at the earliest. */
+function readTail(file: string, from: number): string {
+  if (!existsSync(file)) return '';
+  const fd = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const at = Math.max(from, size - TAIL_READ);
+    const buffer = Buffer.alloc(Math.max(0, size - at));
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, at));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function workItemOf({ source }: CheckInput): string | null {
+  if (source.kind === 'head') return source.workItem;
+  return source.kind === 'plan' ? source.plan.entry.workItem : null;
+}
+
+const workflowOf = (input: CheckInput): string => checkWorkflowId(input.repo, input.tree, input.configHash);
+
+function errorOf(result: CheckRunResult): string | null {
+  if (result.kind === 'green') return null;
+  return result.kind === 'fault' ? result.reason : `${result.failed.name} is red`;
+}
