@@ -1,6 +1,7 @@
 /** The activities of a host about agents and checks, wired once by the worker. */
 import type { AgentActivities, CheckActivities, GitActivities } from '../../workflows/activities.js';
 import { runCheck } from '../checks/run-check.js';
+import { asActivities } from '../failure.js';
 import { gitHostFor } from '../git/index.js';
 import { cleanUpTask } from './clean-up.js';
 import type { AgentDeps, AgentHost } from './host.js';
@@ -22,12 +23,12 @@ export interface AgentHostActivities {
 export function createAgentActivities(deps: AgentDeps): AgentHostActivities {
   const host: AgentHost = { ...deps, git: gitHostFor(deps) };
   return {
-    agent: { runAgent: (input) => runAgent(host, input) },
-    check: { runCheck: (input, attempt) => runCheck(host, input, attempt) },
-    git: {
+    agent: asActivities<AgentActivities>({ runAgent: (input) => runAgent(host, input) }),
+    check: asActivities<CheckActivities>({ runCheck: (input, attempt) => runCheck(host, input, attempt) }),
+    git: asActivities<AgentHostActivities['git']>({
       stopRun: (runId, reason) => stopRun(host, runId, reason),
       cleanUpTask: (repo, workItem) => cleanUpTask(host, repo, workItem),
-    },
+    }),
     janitor: () => janitor(host),
   };
 }
