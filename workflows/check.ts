@@ -6,8 +6,8 @@
  *                              |  red once -> running again -> green (flaky) or red
  *                              |  fault (timeout, lost host) -> backoff -> running again; too many -> fault
  *
- * A verdict is stored before it is told; the first one stored stays. A fault is told but never stored, so that whoever
- * still wants a verdict asks again.
+ * A verdict is stored before it is told; the first green or red stays. A fault says nothing about the tree: it makes
+ * room for the next one, and whoever still wants a verdict asks again.
  */
 import {
   allHandlersFinished,
@@ -105,20 +105,20 @@ export async function check(input: CheckInput): Promise<Verdict> {
     last = await settled();
   }
 
-  let verdict: Verdict = {
-    key: input.key,
-    repo: input.repo,
-    tree: input.tree,
-    configHash: input.configHash,
-    verdict: last.kind,
-    failed: last.kind === 'red' ? last.failed : null,
-    flaky: first.kind === 'red' && last.kind === 'green',
-    reason: last.kind === 'fault' ? last.reason : null,
-    at: new Date(Date.now()).toISOString(),
-  };
-  if (verdict.verdict !== 'fault') {
-    verdict = await records(queuePrefix, `record ${verdict.verdict}`).recordVerdict(verdict, runs);
-  }
+  const verdict = await records(queuePrefix, `record ${last.kind}`).recordVerdict(
+    {
+      key: input.key,
+      repo: input.repo,
+      tree: input.tree,
+      configHash: input.configHash,
+      verdict: last.kind,
+      failed: last.kind === 'red' ? last.failed : null,
+      flaky: first.kind === 'red' && last.kind === 'green',
+      reason: last.kind === 'fault' ? last.reason : null,
+      at: new Date(Date.now()).toISOString(),
+    },
+    runs,
+  );
   show(verdict.flaky ? 'green on the second run (flaky)' : verdict.verdict);
 
   // Whoever subscribes while others are told is told as well.

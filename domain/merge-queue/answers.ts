@@ -191,6 +191,7 @@ export function recorded(d: Draft, id: number): void {
   const call = closeCall(d, id, 'record');
   if (!call) return;
   d.s.tries.record = 0;
+  d.s.fault = null;
   for (const e of d.s.settled) {
     if (e.recorded || !call.settled.includes(e.identity.entry)) continue;
     e.recorded = true;
@@ -213,10 +214,12 @@ export function failed(d: Draft, id: number, message: string): void {
       return;
     case 'readGates':
       s.gatesWanted = true;
+      s.fault = `gates: ${message}`;
       s.gatesRetryAt = backoff(d, ++s.tries.gates);
       return;
     case 'record':
       s.mirrored = '';
+      s.fault = `records: ${message}`;
       s.recordRetryAt = backoff(d, ++s.tries.record);
       return;
     case 'prepare':

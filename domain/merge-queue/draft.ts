@@ -14,7 +14,7 @@ const SETTLED_KEPT = 200;
 /** Conflicts and red checks carry up to 32 KiB of text; only the newest keep it, the rows have the rest. */
 const SETTLED_WITH_TEXT = 5;
 /** Blocks that are tried again on a timer; the others wait for a person (any change of a gate tries them too). */
-const SELF_CLEARING: readonly QueueBlock['code'][] = ['base-red', 'foreign-lock'];
+const clearsItself = (block: QueueBlock): boolean => block.clearedBy === null || block.code === 'foreign-lock';
 
 export function openDraft(state: QueueState, now: number, times: QueueTimes): Draft {
   const s: QueueState = {
@@ -106,7 +106,7 @@ export function raiseBlock(d: Draft, entry: QueueEntry, block: QueueBlock): void
   d.s.tries.block = again ? d.s.tries.block + 1 : 1;
   d.s.block = again && d.s.block ? { ...block, since: d.s.block.since } : block;
   d.s.probing = false;
-  d.s.blockRetryAt = SELF_CLEARING.includes(block.code) ? backoff(d, d.s.tries.block) : null;
+  d.s.blockRetryAt = clearsItself(block) ? backoff(d, d.s.tries.block) : null;
   if (block.code === 'base-rewound') d.s.acceptTip = null;
   entry.retryAt = null;
   if (entry.began) entry.needsFence = true;

@@ -191,7 +191,8 @@ function gateChanged(d: Draft, id: string, acceptTip: string | null): void {
   s.seenGates = [...s.seenGates, id].slice(-GATE_IDS_KEPT);
   s.gatesWanted = true;
   s.gatesRetryAt = null;
-  if (acceptTip === null || s.block?.code !== 'base-rewound') return;
+  // Both are about what the remote forgot; nothing else is a person's to accept.
+  if (acceptTip === null || (s.block?.code !== 'base-rewound' && s.block?.code !== 'tip-missing')) return;
   clearBlock(d);
   s.acceptTip = acceptTip;
   for (const entry of s.entries.filter((e) => e.rewound)) {
@@ -204,6 +205,7 @@ function gatesRead(d: Draft, gates: Gate[]): void {
   const { s } = d;
   s.gates = gates;
   s.tries.gates = 0;
+  s.fault = null;
   if (landingGates(s).some((g) => g.kind === 'drain')) s.drainBefore ??= s.nextSeq;
   else s.drainBefore = null;
   if (s.block && !isClosed(s) && s.entries.length > 0) s.probing = true;

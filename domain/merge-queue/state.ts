@@ -105,6 +105,8 @@ export interface QueueState {
   recordRetryAt: number | null;
   /** Failures in a row, for the backoff. */
   tries: { host: number; gates: number; record: number; block: number };
+  /** Why rows cannot be read or written now; null = they can. */
+  fault: string | null;
   /** The visible picture last given to `record`. */
   mirrored: string;
   /** Verdicts whose signal came before the answer that names their key; newest last, bounded. */
@@ -139,6 +141,7 @@ export function emptyQueue(repo: string, base: string): QueueState {
     hostRetryAt: null,
     recordRetryAt: null,
     tries: { host: 0, gates: 0, record: 0, block: 0 },
+    fault: null,
     mirrored: '',
     verdicts: [],
     durations: [],

@@ -17,7 +17,7 @@ export function standing(state: QueueState): { name: QueueStateName; reason: str
   if (state.block) return { name: 'blocked', reason: `${state.block.code}: ${state.block.reason}` };
   const drain = gate('drain');
   if (drain) return { name: 'draining', reason: `${drain.reason} (${drain.by})` };
-  return { name: 'running', reason: null };
+  return { name: 'running', reason: state.fault };
 }
 
 /** Frozen or paused: nothing is taken up and nothing is published. */

@@ -1,0 +1,173 @@
+import { expect, test } from 'vitest';
+import { queueDetails, queueView } from '../../../domain/merge-queue/view.js';
+import { request, TIMES, World } from './world.js';
+
+/** Answers everything until nothing is in flight; time stands still. */
+function settleDown(world: World): void {
+  for (let i = 0; i < 200 && world.flights.length + world.running.length > 0; i += 1) {
+    if (world.flights.length > 0) world.deliver(0);
+    else world.signal(0, 'once');
+  }
+}
+const kinds = (world: World): string[] => world.sent.map((c) => c.kind);
+/** Answers calls until one of that kind is in flight. */
+function upTo(world: World, kind: string): void {
+  for (let i = 0; i < 200 && !world.flights.some((f) => f.command.kind === kind && !f.zombie); i += 1) {
+    if (world.flights.length > 0) world.deliver(0);
+    else world.signal(0, 'once');
+  }
+  expect(world.flights.some((f) => f.command.kind === kind)).toBe(true);
+}
+
+test('an idle queue waits for nothing', () => {
+  const world = new World();
+  settleDown(world);
+  expect(world.deadline).toBeNull();
+  world.enqueue(request(1));
+  settleDown(world);
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
+  expect(world.deadline).toBeNull();
+});
+
+test('a failed publish goes to another host only when its lease is over, and by a fence', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  upTo(world, 'publish');
+  const began = world.now;
+  world.fail(0);
+  world.hosts = ['b'];
+  while (!kinds(world).includes('fence')) {
+    if (world.flights.some((f) => !f.zombie)) world.deliver(world.flights.findIndex((f) => !f.zombie));
+    else world.tick();
+    if (world.now < began + TIMES.mergeLease) expect(kinds(world)).not.toContain('fence');
+  }
+  expect(world.now).toBeGreaterThanOrEqual(began + TIMES.mergeLease);
+  expect(world.sent.findLast((c) => c.kind === 'fence')).toMatchObject({ host: 'b' });
+  settleDown(world);
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
+});
+
+test('a withdraw while publishing fences; what had landed is told as landed', () => {
+  for (const landedFirst of [true, false]) {
+    const world = new World();
+    world.enqueue(request(1));
+    upTo(world, 'publish');
+    if (landedFirst) world.act(0);
+    world.feed({ kind: 'withdraw', entry: 'e1.1', reason: 'cancelled' });
+    expect(kinds(world)).toContain('cancel');
+    world.flights = world.flights.filter((f) => f.command.kind !== 'publish');
+    settleDown(world);
+    expect(world.told.get('e1.1')).toMatchObject([{ kind: landedFirst ? 'landed' : 'withdrawn' }]);
+  }
+});
+
+test('a withdraw that overtakes its enqueue still counts, and a newer head replaces an older one', () => {
+  const world = new World();
+  world.feed({ kind: 'withdraw', entry: 'e1.1', reason: 'gone' });
+  world.enqueue(request(1));
+  world.enqueue(request(2, 'normal', 2));
+  world.enqueue(request(2, 'normal', 1));
+  world.enqueue(request(3, 'normal', 1));
+  world.enqueue(request(3, 'normal', 2));
+  settleDown(world);
+  const told = (entry: string): unknown => world.told.get(entry)?.map((o) => o.kind);
+  expect(['e1.1', 'e2.1', 'e2.2', 'e3.1', 'e3.2'].map(told)).toEqual([
+    ...[['withdrawn'], ['withdrawn'], ['landed'], ['withdrawn'], ['landed']],
+  ]);
+});
+
+test('a drain lands what is in and holds what comes', () => {
+  const world = new World();
+  world.gate('pause');
+  settleDown(world);
+  world.enqueue(request(1));
+  world.gates = [];
+  world.gate('drain');
+  settleDown(world);
+  world.enqueue(request(2, 'urgent'));
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e1.1']);
+  expect(queueView(world.state)).toMatchObject({
+    state: 'draining',
+    entries: [{ entry: 'e2.1', phase: 'queued', detail: 'came after the drain began' }],
+  });
+  world.resume();
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
+});
+
+test('frozen hides paused; gates of another base or of admission do not concern landing', () => {
+  const world = new World();
+  world.gate('freeze', 'admission');
+  world.gate('pause', 'all', 'release');
+  settleDown(world);
+  expect(queueView(world.state).state).toBe('running');
+  world.gate('pause');
+  world.gate('freeze', 'landing', 'main');
+  settleDown(world);
+  expect(queueView(world.state)).toMatchObject({ state: 'frozen', reason: 'freeze (ada)' });
+  expect(queueDetails(world.state)).toContain('**frozen**');
+});
+
+test('a landing that somebody took away blocks, and is never pushed again', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  world.enqueue(request(2));
+  upTo(world, 'publish');
+  world.act(0);
+  world.rewind();
+  const lost = world.flights.findIndex((f) => f.command.kind === 'publish');
+  world.fail(lost);
+  world.flights = world.flights.filter((f) => f.command.kind !== 'publish');
+  settleDown(world);
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-rewound' } });
+  world.resume();
+  settleDown(world);
+  expect(queueView(world.state).state).toBe('blocked');
+  world.resume(true);
+  settleDown(world);
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'refused' }]);
+  expect(world.told.get('e2.1')).toMatchObject([{ kind: 'landed' }]);
+  expect(world.pushes.get('e1.1')).toBe(1);
+});
+
+test('a red base keeps everybody in place; an urgent entry that mends it lands first', () => {
+  const world = new World();
+  world.push(true);
+  world.enqueue(request(1));
+  settleDown(world);
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-red' } });
+  expect(world.told.size).toBe(0);
+  expect(world.deadline).not.toBeNull();
+  world.enqueue(request(2, 'urgent'), { fix: true });
+  settleDown(world);
+  expect(world.base.slice(2).map((b) => b.entry)).toEqual(['e2.1', 'e1.1']);
+  expect(queueView(world.state).state).toBe('running');
+});
+
+test('a verdict of another tree publishes nothing, and the pending check is asked for again', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  upTo(world, 'check');
+  world.deliver(0);
+  const [running] = world.running;
+  if (!running) throw new Error('a check should be under way');
+  world.running = [];
+  world.feed({ kind: 'checkSettled', key: running.key, verdict: { ...running, tree: 'other' } });
+  expect(kinds(world)).not.toContain('publish');
+  expect(queueView(world.state).entries[0]?.detail).toBe('the verdict is of another tree');
+  world.tick();
+  settleDown(world);
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
+});
+
+test('the estimate is the median of recent landings times the place', () => {
+  const world = new World();
+  world.gate('pause');
+  settleDown(world);
+  world.enqueue(request(1));
+  world.enqueue(request(2));
+  expect(queueView(world.state).entries.map((e) => e.etaSeconds)).toEqual([null, null]);
+  const view = queueView({ ...world.state, gates: [], durations: [1000, 90_000, 4000] });
+  expect(view.entries.map((e) => e.etaSeconds)).toEqual([4, 8]);
+});
