@@ -15,15 +15,12 @@ export type AdoptRemote = (request: {
 
 /** Reads content of a repository from its remote, through a gate that no agent can write. */
 export interface GitReader {
-  /**
-   * The blob at `path` in commit `sha`, which must be reachable from the head of the work item (`not-found` else: other
-   * content of the remote is none of the task's); null when there is no such regular file.
-   */
-  artifact(repo: Repo, workItem: string, sha: string, path: string): Promise<Buffer | null>;
+  /** The blob at `path` in commit `sha`; null when the commit has no such file. Throws `not-found` for the commit. */
+  artifact(repo: Repo, sha: string, path: string): Promise<Buffer | null>;
   /** The blob at `path` at the tip of the base branch. */
   baseFile(repo: Repo, path: string): Promise<Buffer | null>;
-  /** What `head` changes since it left `base` (three dots), as a unified diff without external drivers. */
-  diff(repo: Repo, workItem: string, head: string, base: string): Promise<string>;
+  /** What commit `head` changes since it left commit `base` (three dots), as a unified diff without external drivers. */
+  diff(repo: Repo, head: string, base: string): Promise<string>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
 }

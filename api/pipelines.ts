@@ -2,13 +2,15 @@
  * Which pipeline a task gets: its own, the repository record's, `.signalbox/pipeline.yaml` of the base branch (as a
  * blob; its last valid content where the present one is broken), the built-in one. Pinned when the task is accepted.
  */
-import { SignalboxError, type Fault } from '../domain/errors.js';
+import { SignalboxError } from '../domain/errors.js';
 import { DEFAULT_PIPELINE } from '../domain/pipeline/default.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import { checkPipeline, parsePipeline, type KnownNames, type PipelineResult } from '../domain/pipeline/validate.js';
 import type { Repo } from '../domain/repos.js';
 import { listProfiles } from '../store/agent-profiles.js';
+import { updateRepo } from '../store/repos.js';
 import type { ApiDeps } from './deps.js';
+import { sameValue } from './same-value.js';
 import { faultSummary } from './validation.js';
 
 export const PIPELINE_FILE = '.signalbox/pipeline.yaml';
@@ -34,9 +36,30 @@ export async function readPipeline(
 }
 
 async function fromBase(deps: ApiDeps, repo: Repo, known: KnownNames): Promise<Pipeline | null> {
-  const blob = await deps.gitReader.baseFile(repo, PIPELINE_FILE);
+  const last = repo.facts.lastPipeline ?? null;
+  // A broken file (or an unreachable remote) must not stop tasks where a valid one is known.
+  const stillValid = last !== null && checkPipeline(last, known).ok;
+  let blob: Buffer | null;
+  try {
+    blob = await deps.gitReader.baseFile(repo, PIPELINE_FILE);
+  } catch (err) {
+    if (stillValid && err instanceof SignalboxError && err.retryable) return last;
+    throw err;
+  }
   if (blob === null) return null;
-  return accept(parsePipeline(blob.toString('utf8'), known, PIPELINE_FILE));
+  const result = parsePipeline(blob.toString('utf8'), known, PIPELINE_FILE);
+  if (!result.ok && stillValid) {
+    deps.logger.warn(
+      { repo: repo.id, faults: result.faults },
+      `${PIPELINE_FILE} is not valid: the last valid one is used`,
+    );
+    return last;
+  }
+  const pipeline = accept(result);
+  if (!sameValue(pipeline, last)) {
+    await updateRepo(deps.pool, repo.id, { facts: { ...repo.facts, lastPipeline: pipeline } });
+  }
+  return pipeline;
 }
 
 /** For a new task of `repo`; `own` comes from the request. Throws with every fault, naming the command that mends it. */
@@ -47,5 +70,3 @@ export async function pipelineOfTask(deps: ApiDeps, repo: Repo, own: unknown): P
   if (repo.config.pipeline !== null) return accept(checkPipeline(repo.config.pipeline, known));
   return (await fromBase(deps, repo, known)) ?? accept(checkPipeline(DEFAULT_PIPELINE, known));
 }
-
-export type { Fault };

@@ -25,6 +25,7 @@ import { runRoutes } from './routes/runs.js';
 import { taskReadRoutes } from './routes/task-reads.js';
 import { taskRoutes } from './routes/tasks.js';
 import { tokenRoutes } from './routes/tokens.js';
+import { sharedReads } from './shared-reads.js';
 import { useStrictJson } from './strict-json.js';
 import { validatorCompiler } from './validation.js';
 
@@ -32,7 +33,8 @@ import { validatorCompiler } from './validation.js';
 const REQUESTS_A_MINUTE = 6000;
 
 /** Builds the server; the caller listens (on 127.0.0.1 unless configured) and closes it. */
-export async function createServer(deps: ApiDeps): Promise<App> {
+export async function createServer(given: ApiDeps): Promise<App> {
+  const deps: ApiDeps = { ...given, gitReader: sharedReads(given.gitReader) };
   const options: FastifyServerOptions = {
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -29,6 +29,8 @@ export interface RepoFacts {
   local: boolean;
   /** A local remote with a work tree whose HEAD is the base branch. */
   checkedOut: boolean;
+  /** The last valid `.signalbox/pipeline.yaml` of base; absent when there never was one. */
+  lastPipeline?: Pipeline;
 }
 
 export interface Repo {

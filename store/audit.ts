@@ -23,9 +23,19 @@ export async function writeAudit(db: Db, row: Omit<AuditRow, 'id' | 'at'>): Prom
   return written.id;
 }
 
-/** Completes a row that was written before the action, when its result is known. */
-export async function setAuditResult(db: Db, id: number, result: string): Promise<void> {
-  await execute(db, 'UPDATE audit SET result = $2 WHERE id = $1', [id, result]);
+/** Completes a row that was written before the action, when its result (and what it was done to) is known. */
+export async function setAuditResult(
+  db: Db,
+  id: number,
+  result: string,
+  more: { subject?: string; detail?: Record<string, unknown> } = {},
+): Promise<void> {
+  await execute(
+    db,
+    `UPDATE audit SET result = $2, subject = coalesce($3, subject), detail = detail || coalesce($4::jsonb, '{}')
+      WHERE id = $1`,
+    [id, result, more.subject ?? null, more.detail === undefined ? null : JSON.stringify(more.detail)],
+  );
 }
 
 /** Newest first; `before` = only rows with a lower id. */

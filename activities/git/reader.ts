@@ -3,7 +3,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
-import { baseRef, fetchRefs, listRemote, readRemote } from './remote.js';
+import { baseRef, fetchRefs, listRemote, openRemote, readRemote } from './remote.js';
 
 export interface GitReader {
   /** The blob at `path` in commit `sha`; null when the commit has no such file. Throws `not-found` for the commit. */
@@ -12,6 +12,8 @@ export interface GitReader {
   baseFile(repo: Repo, path: string): Promise<Buffer | null>;
   /** What `head` changes since it left `base` (three dots), as a unified diff without external drivers. */
   diff(repo: Repo, head: string, base: string): Promise<string>;
+  /** Tip of a branch on the remote, asked for now; null when there is none. */
+  tip(repo: Repo, branch: string): Promise<string | null>;
 }
 
 const OID = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
@@ -36,6 +38,11 @@ export function createGitReader(host: GitHost): GitReader {
         const args = ['diff', '--no-ext-diff', '--no-textconv', '--no-color', '--end-of-options', `${base}...${head}`];
         return (await gate.run(args)).stdout;
       }),
+    tip: async (repo, branch) => {
+      const ref = `refs/heads/${branch}`;
+      const remote = await openRemote(host, repo.remote, repo.config.auth);
+      return (await listRemote(host, remote, [ref])).get(ref) ?? null;
+    },
   };
 }
 

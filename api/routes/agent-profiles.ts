@@ -1,6 +1,7 @@
 import type { AgentProfile } from '../../domain/agents/types.js';
 import { listProfiles, putProfile } from '../../store/agent-profiles.js';
 import { audited } from '../audited.js';
+import { principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { readDuration, showDuration } from '../durations.js';
@@ -24,7 +25,13 @@ function readProfile(name: string, body: PutAgentProfile): AgentProfile {
   };
 }
 
-export function showProfile(profile: AgentProfile) {
+/** Values of the environment may be secrets: only those who could set them see them. */
+const hideEnv = (profile: AgentProfile): AgentProfile => ({
+  ...profile,
+  env: Object.fromEntries(Object.keys(profile.env).map((name) => [name, '***'])),
+});
+
+function showProfile(profile: AgentProfile) {
   const { wallMs, stallMs, outputBytes } = profile.limits;
   return {
     ...profile,
@@ -62,6 +69,10 @@ export function agentProfileRoutes(app: App, deps: ApiDeps): void {
       config: { scope: 'tasks:read' },
       schema: { tags, summary: 'Agent profiles', response: { 200: AgentProfileList } },
     },
-    async () => ({ items: (await listProfiles(deps.pool)).map(showProfile), next: null }),
+    async (request) => {
+      const profiles = await listProfiles(deps.pool);
+      const shown = principalOf(request).scopes.includes('admin') ? profiles : profiles.map(hideEnv);
+      return { items: shown.map(showProfile), next: null };
+    },
   );
 }

@@ -1,104 +1,22 @@
-/**
- * What people decide. The workflow arbitrates and the row remembers: a commit that was decided is answered from the row,
- * whoever asks and whenever; anything else is an update that is heard within ten seconds or refused (503).
- */
+/** What people decide and wish: approve, reject, answer, cancel, retry, redo. */
 import type { FastifyRequest } from 'fastify';
 import { SignalboxError } from '../../domain/errors.js';
 import { NO_OVERRIDES } from '../../domain/pipeline/input.js';
-import { taskName, TERMINAL_STATES, type Decision } from '../../domain/tasks.js';
-import { writeAudit } from '../../store/audit.js';
-import { listDecisions } from '../../store/decisions.js';
+import { taskName } from '../../domain/tasks.js';
 import { findProfile } from '../../store/agent-profiles.js';
 import { restartTask } from '../../store/task-intake.js';
 import type { Task } from '../../store/tasks.js';
-import { answer, approve, cancelTask, redo, reject, retry } from '../../workflows/messages.js';
+import { answer, cancelTask, redo, retry } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import { principalOf } from '../auth.js';
 import type { App } from '../context.js';
+import { actor, decide, isOver, settled } from '../decisions.js';
 import type { ApiDeps } from '../deps.js';
+import { taskOf } from '../lookups.js';
 import { TaskParams } from '../schemas/common.js';
 import { Answer, Cancel, Decide, DecidedTask, Nothing, Redo, Reject, TaskAnswer } from '../schemas/tasks.js';
 import { showDecision, showOneTask } from '../task-answers.js';
 import { sendUpdate } from '../updates.js';
-import { taskOf } from './tasks.js';
-
-const isOver = (task: Task): boolean => TERMINAL_STATES.includes(task.state);
-
-/** The audit row of the wish, written before it is sent: a workflow trusts an actor only with such a row. */
-async function intent(
-  deps: ApiDeps,
-  request: FastifyRequest,
-  task: Task,
-  action: string,
-): Promise<{ by: string; intent: number }> {
-  const { name, tokenId } = principalOf(request);
-  const id = await writeAudit(deps.pool, {
-    actor: name,
-    action: `task.${action}`,
-    subject: taskName(task.repo, task.workItem),
-    result: 'intended',
-    detail: { token: tokenId },
-  });
-  return { by: name, intent: id };
-}
-
-interface DecisionBody {
-  stage: string;
-  sha: string;
-  reason?: string | null;
-  final?: boolean;
-}
-
-/** The decision that stands: of this generation, else the last one, unless this very commit is asked for again. */
-async function recorded(deps: ApiDeps, task: Task, body: DecisionBody): Promise<Decision | null> {
-  const all = await listDecisions(deps.pool, task.repo, task.workItem);
-  const same = all.filter((decision) => decision.stage === body.stage && decision.sha === body.sha);
-  const now = same.find((decision) => decision.generation === task.generation);
-  const waits = task.waitingOn?.kind === 'approval' && task.waitingOn.artifact?.sha === body.sha;
-  return now ?? (waits ? null : (same.at(-1) ?? null));
-}
-
-/** Names what is current, so that the caller can look at it and decide again. */
-function stale(task: Task, body: DecisionBody): SignalboxError {
-  const waits = task.waitingOn?.kind === 'approval' ? task.waitingOn : null;
-  const current =
-    waits === null ? null : { stage: task.stage, sha: waits.artifact?.sha ?? null, path: waits.artifact?.path ?? null };
-  const detail =
-    current === null
-      ? `the task does not wait for an approval: it is ${task.state} in stage ${task.stage}`
-      : `stage ${body.stage} at ${body.sha} is not what waits: that is stage ${current.stage} at ${String(current.sha)}`;
-  return new SignalboxError('stale-decision', detail, { current });
-}
-
-async function decide(
-  deps: ApiDeps,
-  request: FastifyRequest,
-  task: Task,
-  verdict: 'approve' | 'reject',
-  body: DecisionBody,
-): Promise<Decision> {
-  const known = await recorded(deps, task, body);
-  if (known !== null) return known;
-  if (isOver(task)) throw stale(task, body);
-  const input = {
-    stage: body.stage,
-    sha: body.sha,
-    ...(body.reason == null ? {} : { reason: body.reason }),
-    ...(body.final === undefined ? {} : { final: body.final }),
-    ...(await intent(deps, request, task, verdict)),
-  };
-  try {
-    return await sendUpdate(deps, task, verdict === 'approve' ? approve : reject, input);
-  } catch (err) {
-    // Taken at the last moment, or by somebody else meanwhile: the row says so.
-    const meanwhile = await recorded(deps, task, body);
-    if (meanwhile !== null) return meanwhile;
-    if (err instanceof SignalboxError && err.code === 'stale-decision' && err.data.current === undefined) {
-      throw stale(await taskOf(deps, task), body);
-    }
-    throw err;
-  }
-}
 
 /** A task that is over begins its next generation; the row is the arbiter, an outbox row starts the workflow. */
 async function restart(deps: ApiDeps, request: FastifyRequest, task: Task, body: Redo | null): Promise<Task> {
@@ -152,10 +70,10 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       async (request) => {
         const { stage, sha, reason } = request.body;
         const action = { ...actionOf(request, verdict), detail: { stage, sha, reason } };
-        return audited(deps, request, action, async () => {
-          const task = await taskOf(deps, request.params);
-          const decision = await decide(deps, request, task, verdict, request.body);
-          return { ...(await showOneTask(deps, await taskOf(deps, request.params))), decision: showDecision(decision) };
+        return audited(deps, request, action, async (intent) => {
+          const found = await taskOf(deps, request.params);
+          const { decision, task } = await decide(deps, request, found, verdict, request.body, intent);
+          return { ...(await showOneTask(deps, task)), decision: showDecision(decision) };
         });
       },
     );
@@ -174,14 +92,14 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       },
     },
     async (request) =>
-      audited(deps, request, actionOf(request, 'answer'), async () => {
+      audited(deps, request, actionOf(request, 'answer'), async (intent) => {
         const task = await taskOf(deps, request.params);
         if (isOver(task)) throw new SignalboxError('conflict', `the task is ${task.state}`);
         await sendUpdate(deps, task, answer, {
           text: request.body.text,
-          ...(await intent(deps, request, task, 'answer')),
+          ...actor(request, intent),
         });
-        return showOneTask(deps, await taskOf(deps, request.params));
+        return showOneTask(deps, await settled(deps, task));
       }),
   );
 
@@ -192,13 +110,13 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       schema: { tags, summary: 'Cancel a task', params: TaskParams, body: Cancel, response: { 200: TaskAnswer } },
     },
     async (request) =>
-      audited(deps, request, actionOf(request, 'cancel'), async () => {
+      audited(deps, request, actionOf(request, 'cancel'), async (intent) => {
         const task = await taskOf(deps, request.params);
         if (task.state === 'cancelled') return showOneTask(deps, task);
         if (isOver(task)) throw new SignalboxError('conflict', `the task is ${task.state}`);
         const reason = request.body.reason == null ? {} : { reason: request.body.reason };
-        await sendUpdate(deps, task, cancelTask, { ...reason, ...(await intent(deps, request, task, 'cancel')) });
-        return showOneTask(deps, await taskOf(deps, request.params));
+        await sendUpdate(deps, task, cancelTask, { ...reason, ...actor(request, intent) });
+        return showOneTask(deps, await settled(deps, task));
       }),
   );
 
@@ -215,11 +133,11 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       },
     },
     async (request) =>
-      audited(deps, request, actionOf(request, 'retry'), async () => {
+      audited(deps, request, actionOf(request, 'retry'), async (intent) => {
         const task = await taskOf(deps, request.params);
         if (isOver(task)) return showOneTask(deps, await restart(deps, request, task, null));
-        await sendUpdate(deps, task, retry, await intent(deps, request, task, 'retry'));
-        return showOneTask(deps, await taskOf(deps, request.params));
+        await sendUpdate(deps, task, retry, actor(request, intent));
+        return showOneTask(deps, await settled(deps, task));
       }),
   );
 
@@ -236,17 +154,22 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       },
     },
     async (request) =>
-      audited(deps, request, { ...actionOf(request, 'redo'), detail: { stage: request.body.stage } }, async () => {
-        const task = await taskOf(deps, request.params);
-        await checkRedo(deps, task, request.body);
-        if (isOver(task)) return showOneTask(deps, await restart(deps, request, task, request.body));
-        const input = {
-          stage: request.body.stage,
-          ...overridesOf(request.body),
-          ...(await intent(deps, request, task, 'redo')),
-        };
-        await sendUpdate(deps, task, redo, input);
-        return showOneTask(deps, await taskOf(deps, request.params));
-      }),
+      audited(
+        deps,
+        request,
+        { ...actionOf(request, 'redo'), detail: { stage: request.body.stage } },
+        async (intent) => {
+          const task = await taskOf(deps, request.params);
+          await checkRedo(deps, task, request.body);
+          if (isOver(task)) return showOneTask(deps, await restart(deps, request, task, request.body));
+          const input = {
+            stage: request.body.stage,
+            ...overridesOf(request.body),
+            ...actor(request, intent),
+          };
+          await sendUpdate(deps, task, redo, input);
+          return showOneTask(deps, await settled(deps, task));
+        },
+      ),
   );
 }

@@ -8,9 +8,9 @@ import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { repoOf } from '../lookups.js';
 import { RepoParams } from '../schemas/common.js';
 import { FreezeList, GateAnswer, Resume, SerialGateUnfreeze, SetGate, Unfreeze } from '../schemas/system.js';
-import { repoOf } from './repos.js';
 
 async function showGates(deps: ApiDeps, repo: string) {
   const gates = await activeGates(deps.pool, repo);

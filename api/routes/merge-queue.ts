@@ -10,9 +10,9 @@ import { withdraw } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { repoOf } from '../lookups.js';
 import { RepoParams } from '../schemas/common.js';
 import { EntryParams, MergeQueue, PatchEntry, QueueQuery } from '../schemas/system.js';
-import { repoOf } from './repos.js';
 
 const LANDINGS = 50;
 const WITHDRAW_PATIENCE_MS = 5000;

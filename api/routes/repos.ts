@@ -1,23 +1,17 @@
 import { SignalboxError } from '../../domain/errors.js';
 import { branchFault, checkRemote } from '../../domain/remotes.js';
 import type { Repo, RepoConfig } from '../../domain/repos.js';
-import { deleteRepo, findRepoByRemote, getRepo, insertRepo, listRepos, updateRepo } from '../../store/repos.js';
+import { deleteRepo, findRepoByRemote, insertRepo, listRepos, updateRepo } from '../../store/repos.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { repoOf } from '../lookups.js';
 import { readPipeline } from '../pipelines.js';
 import { readConfig, showRepo } from '../repo-requests.js';
 import { RepoParams } from '../schemas/common.js';
 import { CreateRepo, PatchRepo, RepoAnswer, RepoList } from '../schemas/repos.js';
 import { sameValue } from '../same-value.js';
-
-/** The repository of the path; the token's grant was checked before. */
-export async function repoOf(deps: ApiDeps, id: string): Promise<Repo> {
-  const repo = await getRepo(deps.pool, id);
-  if (repo === null) throw new SignalboxError('not-found', `there is no repository ${id}`);
-  return repo;
-}
 
 function refuse(code: 'invalid-request' | 'not-acceptable', field: string, value: string, message: string): never {
   throw new SignalboxError(code, `${field}: ${message}`, { faults: [{ field, value, message }] });

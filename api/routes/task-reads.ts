@@ -5,14 +5,13 @@ import { listRuns } from '../../store/runs.js';
 import { readEvents } from '../../store/events.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { repoOf, taskOf } from '../lookups.js';
 import { explainTask } from '../explain.js';
 import { decodeIdCursor, DEFAULT_LIMIT, page } from '../pages.js';
 import { showRun } from '../run-answers.js';
 import { TaskParams } from '../schemas/common.js';
 import { ArtifactParams, ArtifactQuery, DiffQuery, Explanation, PageQuery, Timeline } from '../schemas/tasks.js';
 import { RunList } from '../schemas/system.js';
-import { repoOf } from './repos.js';
-import { taskOf } from './tasks.js';
 
 /** Content of agents: shown as text, never interpreted by a browser. */
 function sendText(reply: FastifyReply, content: Buffer | string): FastifyReply {
@@ -94,7 +93,7 @@ export function taskReadRoutes(app: App, deps: ApiDeps): void {
       const sha = request.query.sha ?? task.waitingOn?.artifact?.sha ?? task.head;
       if (sha === null) throw new SignalboxError('not-found', 'there is no commit of this task yet');
       const path = stage.artifact.replaceAll('{workItem}', task.workItem);
-      const content = await deps.gitReader.artifact(repo, task.workItem, sha, path);
+      const content = await deps.gitReader.artifact(repo, sha, path);
       if (content === null) throw new SignalboxError('not-found', `there is no ${path} in ${sha}`);
       return sendText(reply.header('x-signalbox-path', encodeURI(path)).header('x-signalbox-sha', sha), content);
     },
@@ -114,7 +113,10 @@ export function taskReadRoutes(app: App, deps: ApiDeps): void {
       const task = await taskOf(deps, request.params);
       const repo = await repoOf(deps, task.repo);
       if (task.head === null) return sendText(reply, '');
-      return sendText(reply, await deps.gitReader.diff(repo, task.workItem, task.head, repo.base));
+      // What landed is compared with what it landed on: base contains it by now.
+      const base = task.landed?.base ?? (await deps.gitReader.tip(repo, repo.base));
+      if (base === null) throw new SignalboxError('not-found', `the remote has no branch ${repo.base}`);
+      return sendText(reply, await deps.gitReader.diff(repo, task.head, base));
     },
   );
 }

@@ -3,23 +3,16 @@ import { branchFault } from '../../domain/remotes.js';
 import { taskName } from '../../domain/tasks.js';
 import { getRepo } from '../../store/repos.js';
 import { createTask } from '../../store/task-intake.js';
-import { findTaskByExternal, getTask, listTasks, patchTask, type Task } from '../../store/tasks.js';
+import { findTaskByExternal, listTasks, patchTask, type Task } from '../../store/tasks.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { taskOf } from '../lookups.js';
 import { pipelineOfTask } from '../pipelines.js';
 import { TaskParams } from '../schemas/common.js';
 import { CreateTask, PatchTask, TaskAnswer, TaskList, TaskQuery } from '../schemas/tasks.js';
 import { showOneTask, showTasks } from '../task-answers.js';
-
-/** The task of the path; the token's grant was checked before. */
-export async function taskOf(deps: ApiDeps, params: { repo: string; workItem: string }): Promise<Task> {
-  const task = await getTask(deps.pool, params.repo, params.workItem);
-  if (task === null)
-    throw new SignalboxError('not-found', `there is no task ${taskName(params.repo, params.workItem)}`);
-  return task;
-}
 
 function refuse(code: 'invalid-request' | 'not-acceptable', field: string, value: unknown, message: string): never {
   throw new SignalboxError(code, `${field}: ${message}`, { faults: [{ field, value, message }] });

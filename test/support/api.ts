@@ -5,12 +5,12 @@ import path from 'node:path';
 import { execa } from 'execa';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
+import { adoptRemote, createGitReader, gitHostFor } from '../../activities/git/index.js';
+import { hostPaths } from '../../activities/paths.js';
 import { hashSecret, newSecret, SCOPES } from '../../api/auth.js';
 import type { App } from '../../api/context.js';
-import type { ApiDeps, GitReader } from '../../api/deps.js';
+import type { ApiDeps } from '../../api/deps.js';
 import { createServer } from '../../api/server.js';
-import { SignalboxError } from '../../domain/errors.js';
-import { checkRemote } from '../../domain/remotes.js';
 import { parseSettings } from '../../domain/settings.js';
 import { createToken } from '../../store/tokens.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
@@ -45,52 +45,19 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** Reads the remote by path with real git: the tests' remotes are written by the tests alone. */
-const reader: GitReader = {
-  artifact: async (repo, _workItem, sha, file) => show(repo.remote, `${sha}:${file}`),
-  baseFile: async (repo, file) => show(repo.remote, `refs/heads/${repo.base}:${file}`),
-  diff: async (repo, _workItem, head, base) =>
-    (await execa('git', ['-C', repo.remote, 'diff', `${base}...${head}`])).stdout,
-  tip: async (repo, branch) => tipOf(repo.remote, branch),
-};
-
-async function show(remote: string, object: string): Promise<Buffer | null> {
-  const { exitCode, stdout } = await execa('git', ['-C', remote, 'show', object], {
-    reject: false,
-    encoding: 'buffer',
-  });
-  return exitCode === 0 ? Buffer.from(stdout) : null;
-}
-
-async function tipOf(remote: string, branch: string): Promise<string | null> {
-  const { stdout, exitCode } = await execa('git', ['ls-remote', remote, `refs/heads/${branch}`], { reject: false });
-  if (exitCode !== 0) throw new SignalboxError('unreachable-remote', 'git: not a repository');
-  return stdout.split('\t')[0] ?? null;
-}
-
-const adoptRemote: ApiDeps['adoptRemote'] = async ({ remote, base }) => {
-  const tip = await tipOf(remote, base);
-  if (tip === null || tip === '') throw new SignalboxError('unreachable-remote', `there is no branch ${base}`);
-  const checked = checkRemote(remote);
-  return {
-    remoteKey: checked.ok ? checked.address.key : remote,
-    facts: { headsPrefix: 'refs/signalbox/heads/', tipPrefix: 'refs/signalbox/tip/', local: true, checkedOut: false },
-    adoptedAt: tip,
-  };
-};
-
 export async function startApi(env: Record<string, string> = {}): Promise<TestApi> {
   const [database, temporal, dir] = await Promise.all([
     createTestDatabase(),
     connectTemporal(),
     mkdtemp(path.join(os.tmpdir(), 'signalbox-api-')),
   ]);
+  const git = gitHostFor({ paths: hostPaths(dir), lookup: (name) => process.env[name] });
   const deps: ApiDeps = {
     pool: database.pool,
     temporal: temporal.client,
     settings: parseSettings(env),
-    adoptRemote,
-    gitReader: reader,
+    adoptRemote: (request) => adoptRemote(git, request),
+    gitReader: createGitReader(git),
     version: '0.0.0-test',
     allowedHosts: ['signalbox.test'],
     logger: pino({ level: 'silent' }),
