@@ -1,7 +1,6 @@
 /**
  * The only place that reads the process environment. Everything else gets what it needs from here, as values.
  */
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
@@ -18,8 +17,6 @@ export interface Environment {
   databaseUrl: string | null;
   /** An existing Temporal service; null = the embedded one. */
   temporal: TemporalTarget | null;
-  /** The instance that client commands speak to, when named by variables. */
-  api: { url: string | null; token: string | null };
   /** Absolute. */
   dataDir: string;
   /** Where fetched and unpacked programs are kept. */
@@ -28,52 +25,44 @@ export interface Environment {
 
 /**
  * Reads everything once; refuses bad values by name.
- * @param variables the process environment, or a test's
+ * @param given options of the command line, by the name of the variable that they stand before
  */
-export function readEnvironment(variables: Variables = process.env): Environment {
+export function readEnvironment(given: Variables = {}): Environment {
+  return environmentOf({ ...process.env, ...defined(given) });
+}
+
+export function environmentOf(variables: Variables): Environment {
   return {
     variables,
     settings: parseSettings(variables),
     databaseUrl: databaseUrl(variables),
     temporal: temporalTarget(variables),
-    api: { url: given(variables, 'SIGNALBOX_API'), token: given(variables, 'SIGNALBOX_TOKEN') },
-    dataDir: path.resolve(given(variables, 'SIGNALBOX_DATA_DIR') ?? '.signalbox'),
+    dataDir: dataDirOf(variables),
     cacheDir: path.join(
-      given(variables, 'XDG_CACHE_HOME') ?? path.join(given(variables, 'HOME') ?? os.homedir(), '.cache'),
+      valueOf(variables, 'XDG_CACHE_HOME') ?? path.join(valueOf(variables, 'HOME') ?? os.homedir(), '.cache'),
       'signalbox',
     ),
   };
 }
 
-/** Resolves `env:NAME` and `file:PATH` references to secrets, at the moment of use. */
-export function secretLookup(variables: Variables = process.env): (reference: string) => string {
-  return (reference) => {
-    const [kind, name] = splitReference(reference);
-    if (kind === 'file') return readFileSync(name, 'utf8').replace(/\r?\n$/, '');
-    const value = variables[name];
-    if (value === undefined) {
-      throw new SignalboxError('host-infrastructure', `the variable ${name} is not set on this host (${reference})`);
-    }
-    return value;
-  };
+/** What commands that speak to a running instance need: they care for no settings. */
+export function readInstance(): { api: string | undefined; token: string | undefined; dataDir: string } {
+  const { env } = process;
+  const named = (name: string): string | undefined => valueOf(env, name) ?? undefined;
+  return { api: named('SIGNALBOX_API'), token: named('SIGNALBOX_TOKEN'), dataDir: dataDirOf(env) };
 }
 
-function splitReference(reference: string): ['env' | 'file', string] {
-  const match = /^(env|file):(.+)$/s.exec(reference);
-  if (match?.[1] === undefined || match[2] === undefined) {
-    throw new SignalboxError('not-acceptable', 'a secret is referred to as env:NAME or file:PATH');
-  }
-  return [match[1] === 'env' ? 'env' : 'file', match[2]];
-}
+const dataDirOf = (variables: Variables): string =>
+  path.resolve(valueOf(variables, 'SIGNALBOX_DATA_DIR') ?? '.signalbox');
 
 /** A variable's value; an empty one counts as not set. */
-function given(variables: Variables, name: string): string | null {
+function valueOf(variables: Variables, name: string): string | null {
   const value = variables[name];
   return value === undefined || value === '' ? null : value;
 }
 
 function databaseUrl(variables: Variables): string | null {
-  const url = given(variables, 'DATABASE_URL');
+  const url = valueOf(variables, 'DATABASE_URL');
   if (url !== null && !/^postgres(ql)?:\/\//.test(url)) {
     throw new SignalboxError('invalid-setting', 'DATABASE_URL: allowed: postgres://user:password@host:port/database');
   }
@@ -86,9 +75,9 @@ function databaseUrl(variables: Variables): string | null {
  * turn `signalbox up` into a client of somebody's cluster.
  */
 function temporalTarget(variables: Variables): TemporalTarget | null {
-  const named = given(variables, 'TEMPORAL_CONFIG_FILE') ?? given(variables, 'TEMPORAL_PROFILE');
-  if (given(variables, 'TEMPORAL_ADDRESS') === null && named === null) return null;
-  const profile = given(variables, 'TEMPORAL_PROFILE');
+  const named = valueOf(variables, 'TEMPORAL_CONFIG_FILE') ?? valueOf(variables, 'TEMPORAL_PROFILE');
+  if (valueOf(variables, 'TEMPORAL_ADDRESS') === null && named === null) return null;
+  const profile = valueOf(variables, 'TEMPORAL_PROFILE');
   const config = loadClientConnectConfig({
     disableFile: named === null,
     overrideEnvVars: defined(variables),

@@ -2,10 +2,18 @@ import { createServer } from 'node:net';
 import { SignalboxError } from '../../domain/errors.js';
 
 /**
- * The wanted port of 127.0.0.1, or a free one for 0. Somebody else may take it before it is used; whoever starts a
+ * The wanted port of 127.0.0.1; for 0 the preferred one if it is free, else any free one. Somebody else may take it before it is used; whoever starts a
  * server on it must watch for that.
  */
-export async function choosePort(wanted: number, what: string): Promise<number> {
+export async function choosePort(wanted: number, what: string, preferred = 0): Promise<number> {
+  if (wanted === 0 && preferred !== 0) {
+    // Taken by somebody since: any other will do.
+    return tryPort(preferred, what).catch(async () => tryPort(0, what));
+  }
+  return tryPort(wanted, what);
+}
+
+async function tryPort(wanted: number, what: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (err: NodeJS.ErrnoException) => {

@@ -22,8 +22,9 @@ const START_DEADLINE_MS = 60_000;
 export interface PostgresOptions {
   dataDir: string;
   cacheDir: string;
-  /** 0 = a free one. */
+  /** 0 = any, the preferred one if it is free. */
   port: number;
+  preferredPort: number;
   logFile: string;
   /** Progress for people. */
   log: (line: string) => void;
@@ -61,7 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   }
   const deadline = Date.now() + START_DEADLINE_MS;
   for (;;) {
-    const port = await choosePort(options.port, 'Postgres');
+    const port = await choosePort(options.port, 'Postgres', options.preferredPort);
     const started = await tryStart(cluster, port, options.logFile, deadline);
     if ('url' in started) return started;
     // Backends of a killed server hold its shared memory for a moment; a free port may be taken while we start.

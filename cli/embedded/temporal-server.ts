@@ -19,6 +19,8 @@ export interface TemporalServerOptions {
   port: number;
   uiPort: number;
   logFile: string;
+  /** Added to its environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface RunningTemporal {
@@ -37,12 +39,12 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     file: options.binary,
     args: flags(options),
     cwd: options.dataDir,
-    env: { HOME: options.dataDir, PATH: '/usr/bin:/bin' },
+    env: { HOME: options.dataDir, PATH: '/usr/bin:/bin', ...options.env },
     logFile: options.logFile,
   });
   const stop = async (): Promise<void> => {
     await endProcess(ref, [
-      ['SIGTERM', 2000],
+      ['SIGTERM', 2500],
       ['SIGKILL', 2000],
     ]);
   };
