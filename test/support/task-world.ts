@@ -1,7 +1,7 @@
 /** A world of small in-memory activities for the workflow `task`: scripted runs, a queue and checks that answer. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { RunOutcome, RunReport } from '../../domain/agents/types.js';
@@ -22,6 +22,8 @@ import * as messages from '../../workflows/messages.js';
 import { SignalboxRepo, SignalboxStage } from '../../workflows/search-attributes.js';
 import type { task } from '../../workflows/task.js';
 import { eventually } from './net.js';
+
+const done = (_: unknown): Promise<void> => Promise.resolve();
 
 export const HOST = 'h1';
 export const sha = (n: number): string => n.toString(16).padStart(40, '0');
@@ -50,6 +52,7 @@ export class TaskWorld {
   readonly entries: string[] = [];
   readonly dropped: string[] = [];
   readonly cleaned: string[] = [];
+  readonly withdrawn: string[] = [];
   private readonly stopped = new Set<string>();
 
   landed(): MergeOutcome {
@@ -66,41 +69,41 @@ export class TaskWorld {
   }
 
   readonly records: TaskRecords = {
-    mirrorTask: async (mirror) => this.saw(mirror),
+    mirrorTask: (mirror) => this.saw(mirror),
     requestRun: async (_, mirror) => {
-      this.saw(mirror);
+      await this.saw(mirror);
       if (this.failing === 'requestRun') throw ApplicationFailure.nonRetryable('no such column', 'internal');
       return this.full ? { granted: false, ahead: 2, reason: 'all slots are taken' } : { granted: true, host: HOST };
     },
-    dropRun: async (runId) => void this.dropped.push(runId),
-    recordDecision: async (_r, _w, _g, decision, _i, mirror) => {
+    dropRun: (runId) => done(this.dropped.push(runId)),
+    recordDecision: (_r, _w, _g, decision, _i, mirror) => {
       this.decisions.push(decision);
-      this.saw(mirror);
+      return this.saw(mirror);
     },
     requestCheck: async (request) => {
-      if (request.mirror) this.saw(request.mirror);
+      if (request.mirror) await this.saw(request.mirror);
       const kind = this.onCheck(request);
       if (kind === 'later') return { kind: 'pending', key: 'r/t/c', workflowId: 'check/r/t/c' };
       return { kind: 'verdict', verdict: this.verdict(kind) };
     },
     enqueueLanding: async (request, mirror) => {
-      this.saw(mirror);
+      await this.saw(mirror);
       if (!this.entries.includes(request.entry)) this.entries.push(request.entry);
       const outcome = this.onEnqueue(request.try);
       return { settled: outcome === 'later' ? null : outcome, position: 1 };
     },
-    withdrawLanding: async () => undefined,
+    withdrawLanding: (_r, _b, entry) => done(this.withdrawn.push(entry)),
   };
 
   readonly git: TaskGit = {
-    stopRun: async (runId) => void this.stopped.add(runId),
-    cleanUpTask: async (_, workItem) => void this.cleaned.push(workItem),
+    stopRun: (runId) => done(this.stopped.add(runId)),
+    cleanUpTask: (_, workItem) => done(this.cleaned.push(workItem)),
   };
 
   readonly agent: AgentActivities = {
     runAgent: async (input) => {
       this.runs.push(input);
-      this.saw(input.mirror);
+      await this.saw(input.mirror);
       const outcome = this.script(input, this);
       if (outcome === 'hangs') {
         for (;;) {
@@ -119,8 +122,8 @@ export class TaskWorld {
     return { runId: input.run.runId, outcome, head: sha(this.head), commits: 1, notes: [], artifacts };
   }
 
-  private saw(mirror: TaskMirror): void {
-    this.mirrors.push(mirror);
+  private saw(mirror: TaskMirror): Promise<void> {
+    return done(this.mirrors.push(mirror));
   }
 
   get last(): TaskMirror {
@@ -129,8 +132,6 @@ export class TaskWorld {
   }
 }
 
-export { CancelledFailure };
-
 let bundle: Promise<{ code: string }> | null = null;
 export function workflowBundle(): Promise<{ code: string }> {
   bundle ??= bundleWorkflowCode({
@@ -138,11 +139,6 @@ export function workflowBundle(): Promise<{ code: string }> {
     logger: new DefaultLogger('ERROR'),
   });
   return bundle;
-}
-
-export interface TaskStage {
-  world: TaskWorld;
-  stop(): Promise<void>;
 }
 
 /** Workers on the control, git and agent queues of one host. */
