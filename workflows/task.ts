@@ -92,12 +92,14 @@ class TaskRun {
       this.show();
       this.armTimer();
       if (this.idle() && this.over()) break;
-      if (this.idle() && workflowInfo().continueAsNewSuggested && allHandlersFinished()) {
+      if (this.mayCarryOver()) {
         this.timer?.scope.cancel();
         await continueAsNew<typeof task>({ ...this.ctx.input, carried: this.state });
       }
       const before = this.state;
-      await condition(() => this.commands.length > 0 || this.state !== before || (this.over() && this.idle()));
+      await condition(
+        () => this.commands.length > 0 || this.state !== before || this.mayCarryOver() || (this.over() && this.idle()),
+      );
     }
     this.timer?.scope.cancel();
     await condition(allHandlersFinished);
@@ -105,6 +107,11 @@ class TaskRun {
 
   private over(): boolean {
     return this.state.phase.kind === 'ended';
+  }
+
+  /** Only between things: an activity in flight belongs to this workflow run. */
+  private mayCarryOver(): boolean {
+    return this.idle() && !this.over() && workflowInfo().continueAsNewSuggested && allHandlersFinished();
   }
 
   private idle(): boolean {

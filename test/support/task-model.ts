@@ -32,7 +32,16 @@ export function modelContext(more: Partial<TaskInput> = {}): TaskContext {
       workflow: 'task/web/ET-001',
       queue: 'merge-queue/web/main',
       run: (stage, attempt) => `${stage}.${attempt}`,
-      entry: (head, n) => ({ repo, base, task: 'web/ET-001', workItem, generation, head, try: n, entry: `e.${head}.${n}` }),
+      entry: (head, n) => ({
+        repo,
+        base,
+        task: 'web/ET-001',
+        workItem,
+        generation,
+        head,
+        try: n,
+        entry: `e.${head}.${n}`,
+      }),
     },
   };
 }

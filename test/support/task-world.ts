@@ -23,7 +23,8 @@ import { SignalboxRepo, SignalboxStage } from '../../workflows/search-attributes
 import type { task } from '../../workflows/task.js';
 import { eventually } from './net.js';
 
-const done = (_: unknown): Promise<void> => Promise.resolve();
+/** For bookkeeping whose result is of no interest. */
+const done = (...results: unknown[]): Promise<void> => Promise.resolve(results).then(() => undefined);
 
 export const HOST = 'h1';
 export const sha = (n: number): string => n.toString(16).padStart(40, '0');

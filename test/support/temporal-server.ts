@@ -14,8 +14,8 @@ export interface RunningTemporal {
   stop(): Promise<void>;
 }
 
-/** Starts the server with the flags of the product on a free port and waits until it answers. */
-export async function startTemporal(): Promise<RunningTemporal> {
+/** Starts the server with the flags of the product, and `more`, on a free port and waits until it answers. */
+export async function startTemporal(more: string[] = []): Promise<RunningTemporal> {
   const { cacheDir, variables } = readEnvironment();
   const [binary, dir, port] = await Promise.all([
     findTemporalBinary({ cacheDir, variables, log: () => undefined }),
@@ -28,6 +28,7 @@ export async function startTemporal(): Promise<RunningTemporal> {
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000', '--log-level', 'error'],
     ...SEARCH_ATTRIBUTES.flatMap((key) => ['--search-attribute', `${key.name}=Keyword`]),
+    ...more,
   ];
   const child = spawn(binary.file, args, { stdio: 'ignore' });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deadline } from '../../../domain/pipeline/reduce.js';
-import type { TaskState } from '../../../domain/pipeline/state.js';
 import { picture } from '../../../domain/pipeline/waiting.js';
 import { modelContext, TaskModel } from '../../support/task-model.js';
 
@@ -31,7 +30,7 @@ test('whatever the bus does: one run at a time, budgets kept, every wait owned, 
       assert.equal(model.state.phase.kind, 'ended', JSON.stringify(model.state.phase));
       assert.deepEqual([...model.slots], [], 'slots that nobody gave back');
     }),
-    { numRuns: 300 },
+    { numRuns: 400 },
   );
 });
 
@@ -85,7 +84,7 @@ test('waits, restarts and transient failures spend no fault', () => {
       for (let i = 0; i < 150; i += 1) model.step();
       expect(model.state.counters.faults).toBe(faults);
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
 });
 

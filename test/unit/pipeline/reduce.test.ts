@@ -1,0 +1,191 @@
+import { expect, test } from 'vitest';
+import type { RunOutcome, RunReport } from '../../../domain/agents/types.js';
+import type { TaskEvent } from '../../../domain/pipeline/events.js';
+import { details } from '../../../domain/pipeline/explain.js';
+import { NO_OVERRIDES, type TaskInput } from '../../../domain/pipeline/input.js';
+import { permit } from '../../../domain/pipeline/permit.js';
+import { deadline, initialState, reduce } from '../../../domain/pipeline/reduce.js';
+import type { TaskState } from '../../../domain/pipeline/state.js';
+import type { TaskCommand } from '../../../domain/pipeline/commands.js';
+import { picture } from '../../../domain/pipeline/waiting.js';
+import type { Stage } from '../../../domain/pipeline/types.js';
+import { landing, modelContext, oid } from '../../support/task-model.js';
+
+const START = Date.parse('2026-11-21T00:00:00Z');
+const DOC = 'docs/brd/ET-001.md';
+
+class Story {
+  now = START;
+  readonly ctx;
+  state: TaskState;
+  commands: TaskCommand[] = [];
+
+  constructor(more: Partial<TaskInput> = {}) {
+    this.ctx = modelContext(more);
+    this.state = initialState(this.ctx.input, this.now);
+    this.on({ type: 'begin' });
+  }
+
+  on(event: TaskEvent, later = 0): this {
+    this.now += later;
+    const { state, commands } = reduce(this.ctx, this.state, event, this.now);
+    this.state = state;
+    this.commands = commands;
+    return this;
+  }
+
+  /** The current run is granted, runs, and comes to that. */
+  run(outcome: RunOutcome['kind'] | RunOutcome, head: number, blob = 1): this {
+    const { phase } = this.state;
+    if (phase.kind !== 'host') throw new Error(`not in line but ${JSON.stringify(phase)}`);
+    this.on({ type: 'requestAnswered', runId: phase.runId, granted: { host: 'h' }, ahead: 0, reason: '' });
+    const whole =
+      typeof outcome === 'string' ? ({ kind: outcome, summary: 'words', reason: 'why' } as RunOutcome) : outcome;
+    const report: RunReport = {
+      ...{ runId: phase.runId, outcome: whole, head: oid(head), commits: 1, notes: [] },
+      artifacts: { [DOC]: oid(blob) },
+    };
+    return this.on({ type: 'runFinished', runId: phase.runId, report });
+  }
+
+  decide(verdict: 'approved' | 'rejected', later = 0): this {
+    const { phase } = this.state;
+    if (phase.kind !== 'approval') throw new Error(`no approval but ${phase.kind}`);
+    const decision = { stage: 'approval', sha: phase.artifact.sha, verdict, by: 'ann', at: 'x', reason: 'because' };
+    return this.on({ type: 'decided', decision, intent: null, final: false }, later);
+  }
+
+  get wait() {
+    return picture(this.ctx, this.state).waitingOn;
+  }
+}
+
+test('a document that changes after its approval is asked for again, and the task goes on where it was', () => {
+  const story = new Story().run('passed', 1, 1).decide('approved').run('passed', 2, 9);
+  expect(story.wait).toMatchObject({ kind: 'approval', artifact: { path: DOC, sha: oid(2) } });
+  story.decide('approved');
+  expect(picture(story.ctx, story.state)).toMatchObject({ stage: 'development', counters: { humanWaits: 2 } });
+});
+
+test('the same document at another head stays approved; another one is asked for', () => {
+  const redo = { type: 'redone', stage: 'analysis', overrides: NO_OVERRIDES, intent: null } as const;
+  const inArchitecture = (): Story => {
+    const story = new Story().run('passed', 1, 1).decide('approved');
+    const { phase } = story.state;
+    story.on({
+      type: 'requestAnswered',
+      runId: phase.kind === 'host' ? phase.runId : '',
+      granted: null,
+      ahead: 1,
+      reason: '',
+    });
+    return story.on(redo);
+  };
+  expect(picture(inArchitecture().ctx, inArchitecture().run('passed', 5, 1).state).stage).toBe('architecture');
+  expect(inArchitecture().run('passed', 5, 2).wait).toMatchObject({ kind: 'approval', artifact: { sha: oid(5) } });
+});
+
+test('a rejected head that comes back unchanged is a question, not a loop', () => {
+  const story = new Story().run('passed', 1).decide('rejected').run('passed', 1);
+  expect(story.wait).toMatchObject({ kind: 'answer', code: 'bound' });
+  expect(story.on({ type: 'retried', intent: null }).state.phase.kind).toBe('host');
+});
+
+test("a person's time is the sum of the rounds; the agent's rework is not in it", () => {
+  const story = new Story().run('passed', 1).decide('rejected', 60_000);
+  story.now += 3_600_000;
+  story.run('passed', 2).decide('approved', 30_000);
+  expect(story.state.humanSeconds).toBe(90);
+});
+
+test('transient: backoff grows, a retry-after is a floor, a very long one is a question', () => {
+  const transient = (retryAfterSeconds: number | null): RunOutcome => ({
+    ...{ kind: 'transient', failureClass: 'transient', reason: '429' },
+    retryAfterSeconds,
+  });
+  const story = new Story().run(transient(null), 1);
+  const wait = (): number => (deadline(story.state) ?? 0) - story.now;
+  expect(wait()).toBeGreaterThanOrEqual(20_000);
+  expect(wait()).toBeLessThanOrEqual(22_000);
+  story.on({ type: 'tick' }, wait()).run(transient(null), 1);
+  expect(wait()).toBeGreaterThanOrEqual(40_000);
+  story.on({ type: 'tick' }, wait()).run(transient(3600), 1);
+  expect(wait()).toBeGreaterThanOrEqual(3_600_000);
+  expect(story.state.counters).toMatchObject({ transient: 3, faults: 0 });
+  story.on({ type: 'tick' }, wait()).run(transient(8 * 24 * 3600), 1);
+  expect(story.wait).toMatchObject({ kind: 'answer', code: 'blocked' });
+});
+
+test.each<[string, Partial<TaskInput>, number | null, number]>([
+  ['the setting', {}, null, 2],
+  ['the task', { maxAttempts: 3 }, null, 3],
+  ['the stage', { maxAttempts: 3 }, 1, 1],
+])('attempts: %s says how many', (_, more, stage, runs) => {
+  const agent: Stage = {
+    ...{ name: 'dev', kind: 'agent', agent: 'a', prompt: null, artifact: null, commits: 'optional', onFail: null },
+    maxAttempts: stage,
+  };
+  const story = new Story({ ...more, pipeline: { stages: [agent] } });
+  for (let n = 1; n < runs; n += 1) expect(story.run('fault', n).state.phase.kind).toBe('host');
+  expect(story.run('failed', runs).wait).toMatchObject({ kind: 'answer', code: 'attempts' });
+  story.on({ type: 'answered', text: 'try the other door', intent: null });
+  expect(story.state.visit.faults).toBe(0);
+  expect(story.state.feedback.at(-1)).toEqual({ kind: 'answer', text: 'try the other door', question: null });
+  expect(story.run('passed', 9).state.phase).toMatchObject({ kind: 'ended', state: 'done' });
+});
+
+test('merge: withdrawn, refused, contained; nothing is landed twice', () => {
+  const agent: Stage = {
+    ...{ name: 'dev', kind: 'agent', agent: 'a', prompt: null, artifact: null, commits: 'required', onFail: null },
+    maxAttempts: null,
+  };
+  const stages: Stage[] = [agent, { name: 'merge', kind: 'merge', onConflict: null, onRed: null }];
+  const entry = (story: Story): string =>
+    story.state.phase.kind === 'merge-queue' ? story.state.phase.request.entry : 'none';
+  const story = new Story({ pipeline: { stages } }).run('passed', 1);
+  story.on({ type: 'mergeSettled', entry: entry(story), outcome: { kind: 'withdrawn', reason: 'by hand' } });
+  expect(story.wait).toMatchObject({ kind: 'answer', code: 'blocked' });
+  story.on({ type: 'retried', intent: null });
+  story.on({ type: 'mergeSettled', entry: entry(story), outcome: { kind: 'refused', reason: 'forged trailers' } });
+  expect(story.wait).toMatchObject({ kind: 'answer', code: 'refused' });
+  story.on({ type: 'answered', text: 'take them out', intent: null });
+  expect(picture(story.ctx, story.state).stage).toBe('dev');
+  story.run('passed', 2);
+  story.on({ type: 'mergeSettled', entry: entry(story), outcome: { kind: 'contained' } });
+  expect(picture(story.ctx, story.state)).toMatchObject({ state: 'done', landed: null });
+  const ended = story.state;
+  story.on({ type: 'mergeSettled', entry: 'e', outcome: landing(oid(2)) });
+  expect(story.state).toBe(ended);
+});
+
+test('permits: expired, stale, repeated and impossible wishes', () => {
+  const story = new Story().run('passed', 1);
+  const ask = (wish: Parameters<typeof permit>[2], intent: number | null = null, expiresAt: string | null = null) => {
+    const answer = permit(story.ctx, story.state, wish, intent, expiresAt, story.now);
+    return answer.kind === 'no' ? answer.code : answer.kind;
+  };
+  const due = { kind: 'decide', stage: 'approval', sha: oid(1) } as const;
+  expect(ask(due)).toBe('yes');
+  expect(ask(due, null, '2026-11-20T00:00:00Z')).toBe('no-worker');
+  expect(ask(due, null, 'soon')).toBe('no-worker');
+  expect(ask({ ...due, sha: oid(2) })).toBe('stale-decision');
+  expect(ask({ kind: 'answer' })).toBe('conflict');
+  expect(ask({ kind: 'redo', stage: 'merge' })).toBe('conflict');
+  expect(ask({ kind: 'redo', stage: 'lunch' })).toBe('not-acceptable');
+  story.decide('approved');
+  expect(ask(due, null, '2026-11-20T00:00:00Z')).toBe('repeat');
+});
+
+test('without checks testing is skipped; a cancelled task keeps the name of its stage', () => {
+  const story = new Story({ checksExist: false }).run('passed', 1).decide('approved');
+  story.run('passed', 2).run('passed', 3).run('passed', 3);
+  expect(picture(story.ctx, story.state).stage).toBe('merge');
+  expect(details(story.ctx, story.state)).toContain('merge-queue/web/main');
+  const cancelled = new Story().run('passed', 1);
+  cancelled.on({ type: 'cancelled', reason: 'enough', by: 'ann', intent: null });
+  expect(picture(cancelled.ctx, cancelled.state)).toMatchObject({
+    state: 'cancelled',
+    stage: 'approval',
+    waitingOn: null,
+  });
+});
