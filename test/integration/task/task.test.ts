@@ -240,7 +240,10 @@ test('signals: a slot, a verdict, a landing; told twice or late they are no news
       await handle.signal(messages.runGranted, { runId, host: HOST });
       await handle.signal(messages.runGranted, { runId, host: HOST });
       await until(handle, 'check');
-      await handle.signal(messages.checkSettled, { id: 'r/t/other', verdict: world.verdict('red') });
+      await handle.signal(messages.checkSettled, {
+        id: 'r/t/other',
+        verdict: { ...world.verdict('red'), key: 'r/t/other' },
+      });
       await handle.signal(messages.checkSettled, { id: 'r/t/c', verdict: world.verdict('green') });
       const queued = await until(handle, 'merge-queue');
       await handle.signal(messages.mergeSettled, { id: 'an older one', outcome: { kind: 'refused', reason: 'x' } });
