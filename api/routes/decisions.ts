@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { SignalboxError } from '../../domain/errors.js';
 import { NO_OVERRIDES } from '../../domain/pipeline/input.js';
+import { mayBeginAt } from '../../domain/pipeline/permit.js';
 import { taskName } from '../../domain/tasks.js';
 import { findProfile } from '../../store/agent-profiles.js';
 import { restartTask } from '../../store/task-intake.js';
@@ -21,6 +22,11 @@ import { sendUpdate } from '../updates.js';
 /** A task that is over begins its next generation; the row is the arbiter, an outbox row starts the workflow. */
 async function restart(deps: ApiDeps, request: FastifyRequest, task: Task, body: Redo | null): Promise<Task> {
   const { repo, workItem, generation } = task;
+  if (body !== null && !mayBeginAt(task.pipeline, task.stage, body.stage)) {
+    throw new SignalboxError('conflict', `${taskName(repo, workItem)} has not come to ${body.stage}`, {
+      stage: task.stage,
+    });
+  }
   const startAt = body === null ? null : { stage: body.stage, overrides: { ...NO_OVERRIDES, ...overridesOf(body) } };
   return restartTask(deps.pool, { repo, workItem, generation, startAt, by: principalOf(request).name });
 }

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../errors.js';
 import type { Decision } from '../tasks.js';
 import type { TaskState } from './state.js';
 import { current, indexOf, stageAt, type TaskContext } from './turn.js';
+import type { Pipeline } from './types.js';
 
 export type Permit =
   | { kind: 'yes' }
@@ -71,6 +72,16 @@ function permitRedo(ctx: TaskContext, state: TaskState, stage: string): Permit {
     return no('conflict', `the change has landed as ${state.landed.commit}; a redo begins when the task is done`, {});
   }
   return YES;
+}
+
+/**
+ * May a redo of a task that is over begin at `stage`? `reached` is the stage it ended in (`done`, or a stage's name). Only
+ * backwards: beginning after an approval that nobody gave would be a way around it.
+ */
+export function mayBeginAt({ stages }: Pipeline, reached: string, stage: string): boolean {
+  const index = stages.findIndex((s) => s.name === stage);
+  const last = reached === 'done' ? stages.length - 1 : stages.findIndex((s) => s.name === reached);
+  return index !== -1 && index <= Math.max(0, last);
 }
 
 function wantsOut(state: TaskState): 'cancel' | 'redo' | null {

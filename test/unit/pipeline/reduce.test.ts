@@ -3,7 +3,7 @@ import type { RunOutcome, RunReport } from '../../../domain/agents/types.js';
 import type { TaskEvent } from '../../../domain/pipeline/events.js';
 import { details } from '../../../domain/pipeline/explain.js';
 import { NO_OVERRIDES, type TaskInput } from '../../../domain/pipeline/input.js';
-import { permit } from '../../../domain/pipeline/permit.js';
+import { mayBeginAt, permit } from '../../../domain/pipeline/permit.js';
 import { deadline, initialState, reduce } from '../../../domain/pipeline/reduce.js';
 import type { TaskState } from '../../../domain/pipeline/state.js';
 import type { TaskCommand } from '../../../domain/pipeline/commands.js';
@@ -188,4 +188,13 @@ test('without checks testing is skipped; a cancelled task keeps the name of its 
     stage: 'approval',
     waitingOn: null,
   });
+});
+
+test('a redo of a task that is over begins where it has been, not behind an approval', () => {
+  const { pipeline } = new Story().ctx.input;
+  expect(mayBeginAt(pipeline, 'done', 'merge')).toBe(true);
+  expect(mayBeginAt(pipeline, 'approval', 'analysis')).toBe(true);
+  expect(mayBeginAt(pipeline, 'approval', 'merge')).toBe(false);
+  expect(mayBeginAt(pipeline, 'created', 'analysis')).toBe(true);
+  expect(mayBeginAt(pipeline, 'done', 'lunch')).toBe(false);
 });
