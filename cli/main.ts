@@ -5,6 +5,7 @@ import { SignalboxError } from '../domain/errors.js';
 import { registerApiCommand } from './api-command.js';
 import { registerClientCommands } from './commands/client-commands.js';
 import { terminalContext } from './context.js';
+import { registerDemoCommand } from './demo/command.js';
 import { readInstance } from './environment.js';
 import { registerUpCommand } from './up/command.js';
 import { version } from './version.js';
@@ -19,6 +20,7 @@ export function createProgram(): Command {
   registerUpCommand(program);
   registerWorkerCommand(program);
   registerApiCommand(program);
+  registerDemoCommand(program);
   registerClientCommands(program, terminalContext(readInstance()));
   return program;
 }
