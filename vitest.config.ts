@@ -17,6 +17,18 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      {
+        test: {
+          name: 'full',
+          include: ['test/full/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 60_000,
+          pool: 'forks',
+          sequence: { groupOrder: 2 },
+          maxWorkers: 2,
+        },
+      },
     ],
   },
 });
