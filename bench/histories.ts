@@ -1,0 +1,61 @@
+/** Reads workflow histories: which activities ran and how long, and what a history costs in Temporal actions. */
+import type { Client } from '@temporalio/client';
+
+type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
+
+export interface ActivitySpan {
+  type: string;
+  /** Start to completion, milliseconds. */
+  ms: number;
+}
+
+/** Every activity of a history that completed. */
+export function activitySpans(history: History): ActivitySpan[] {
+  const types = new Map<string, string>();
+  const starts = new Map<string, number>();
+  const spans: ActivitySpan[] = [];
+  for (const event of history.events ?? []) {
+    const id = String(event.eventId);
+    if (event.activityTaskScheduledEventAttributes) {
+      types.set(id, event.activityTaskScheduledEventAttributes.activityType?.name ?? '');
+    } else if (event.activityTaskStartedEventAttributes) {
+      starts.set(String(event.activityTaskStartedEventAttributes.scheduledEventId), millis(event.eventTime));
+    } else if (event.activityTaskCompletedEventAttributes) {
+      const scheduled = String(event.activityTaskCompletedEventAttributes.scheduledEventId);
+      spans.push({ type: types.get(scheduled) ?? '', ms: millis(event.eventTime) - (starts.get(scheduled) ?? 0) });
+    }
+  }
+  return spans;
+}
+
+/** First to last event, milliseconds. */
+export function elapsed(history: History): number {
+  const events = history.events ?? [];
+  return millis(events.at(-1)?.eventTime) - millis(events[0]?.eventTime);
+}
+
+/**
+ * Billable actions of a history by Temporal Cloud's list (start, activities and their retries, timers, signals,
+ * updates, search attribute upserts, continue-as-new, signals to other workflows). Heartbeats are not in histories.
+ */
+export function countActions(history: History): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const add = (name: string, n = 1): void => void (counts[name] = (counts[name] ?? 0) + n);
+  for (const event of history.events ?? []) {
+    if (event.workflowExecutionStartedEventAttributes) add('starts');
+    if (event.activityTaskScheduledEventAttributes) add('activities');
+    if (event.activityTaskStartedEventAttributes)
+      add('retries', (event.activityTaskStartedEventAttributes.attempt ?? 1) - 1);
+    if (event.timerStartedEventAttributes) add('timers');
+    if (event.workflowExecutionSignaledEventAttributes) add('signals');
+    if (event.signalExternalWorkflowExecutionInitiatedEventAttributes) add('signalsSent');
+    if (event.workflowExecutionUpdateAcceptedEventAttributes) add('updates');
+    if (event.upsertWorkflowSearchAttributesEventAttributes) add('searchAttributes');
+    if (event.workflowExecutionContinuedAsNewEventAttributes) add('continueAsNew');
+  }
+  return counts;
+}
+
+function millis(time: { seconds?: { toNumber(): number } | null; nanos?: number | null } | null | undefined): number {
+  return (time?.seconds?.toNumber() ?? 0) * 1000 + (time?.nanos ?? 0) / 1e6;
+}

@@ -1,0 +1,155 @@
+/**
+ * What orchestration costs: 100 tasks with instant agents and checks through a six-stage pipeline, one after the other,
+ * against a bare Temporal workflow with our number of no-op activities on the same server in the same run. Time inside
+ * processes and git (agents, checks, prepare, publish) is measured from the histories and reported apart.
+ */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import { at, createClient, type Client as ApiClient } from '../cli/client.js';
+import { createSampleRepository } from '../cli/demo/sample-repository.js';
+import { startStack } from '../cli/demo/stack.js';
+import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
+import { median, percentile, printResult, round } from './figures.js';
+import { activitySpans, countActions, elapsed, type ActivitySpan } from './histories.js';
+
+const TASKS = Number(process.argv[2] ?? 100);
+const REPO = 'bench';
+/** Activities that are processes or git; the rest is records and Temporal. */
+const OUTSIDE = ['runAgent', 'runCheck', 'prepareLanding', 'publishLanding', 'fenceLanding', 'cleanUpTask'];
+
+const AGENT = `#!/bin/sh
+[ "$SIGNALBOX_STAGE" = development ] || exit 0
+echo "$SIGNALBOX_TASK" > "change-$(basename "$SIGNALBOX_TASK")" && git add -A
+git -c user.name=Bench -c user.email=bench@localhost commit -qm "Change"
+`;
+
+const PIPELINE = {
+  stages: [
+    { name: 'analysis', kind: 'agent', agent: 'default' },
+    { name: 'architecture', kind: 'agent', agent: 'default' },
+    { name: 'development', kind: 'agent', agent: 'default', commits: 'required' },
+    { name: 'review', kind: 'agent', agent: 'default', commits: 'forbidden' },
+    { name: 'testing', kind: 'check', checks: ['true'] },
+    { name: 'merge', kind: 'merge' },
+  ],
+};
+
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-bench-'));
+await chmod(dir, 0o711);
+const { remote } = await createSampleRepository(dir);
+const stack = await startStack(path.join(dir, 'data'), true);
+try {
+  const api = createClient(stack);
+  const temporal = new Client({ connection: await Connection.connect({ address: stack.temporal }) });
+  await prepareRepository(api);
+  const tasks: string[] = [];
+  const walls: number[] = [];
+  for (let n = 0; n < TASKS; n++) {
+    const start = performance.now();
+    tasks.push(await land(api, n));
+    walls.push(performance.now() - start);
+  }
+  const histories = await Promise.all(
+    tasks.map((item) => temporal.workflow.getHandle(taskWorkflowId(REPO, item)).fetchHistory()),
+  );
+  const queue = activitySpans(await temporal.workflow.getHandle(mergeQueueWorkflowId(REPO, 'main')).fetchHistory());
+  const checks = await checkSpans(temporal);
+  const sumOutside = (spans: ActivitySpan[]): number =>
+    spans.filter((s) => OUTSIDE.includes(s.type)).reduce((sum, s) => sum + s.ms, 0);
+  const shared = (sumOutside(queue) + sumOutside(checks)) / TASKS;
+  const perTask = histories.map((h) => ({ total: elapsed(h), outside: sumOutside(activitySpans(h)) + shared }));
+  const ours = perTask.map((t) => t.total - t.outside);
+  const count = Math.round(
+    median(histories.map((h) => activitySpans(h).length)) + (queue.length + checks.length) / TASKS,
+  );
+  const baseline = await bareTimes(temporal, stack.temporal, count);
+  printResult('overhead', median(ours) / median(baseline), `a bare workflow with ${count} no-op activities`, {
+    tasks: TASKS,
+    activitiesATask: count,
+    taskMedianMs: round(median(perTask.map((t) => t.total))),
+    taskP95Ms: round(
+      percentile(
+        perTask.map((t) => t.total),
+        0.95,
+      ),
+    ),
+    processAndGitMedianMs: round(median(perTask.map((t) => t.outside))),
+    orchestrationMedianMs: round(median(ours)),
+    orchestrationP95Ms: round(percentile(ours, 0.95)),
+    bareMedianMs: round(median(baseline)),
+    bareP95Ms: round(percentile(baseline, 0.95)),
+    ratioP95: round(percentile(ours, 0.95) / percentile(baseline, 0.95), 2),
+    submitToDoneMedianMs: round(median(walls)),
+    actionsATask: sum(countActions(histories[Math.floor(TASKS / 2)] ?? { events: [] })),
+    queueBetweenLandingsMs: round((queue.reduce((s, a) => s + a.ms, 0) - sumOutside(queue)) / TASKS),
+  });
+} finally {
+  await stack.stop();
+  await rm(dir, { recursive: true, force: true });
+}
+
+async function prepareRepository(api: ApiClient): Promise<void> {
+  const agent = path.join(dir, 'agent.sh');
+  await writeFile(agent, AGENT, { mode: 0o755 });
+  await api.send('PUT', at('agent-profiles', 'default'), { adapter: 'command', command: [agent] });
+  const checks = [{ name: 'true', kind: 'command', command: ['true'], timeout: '1m' }];
+  await api.send('POST', at('repos'), {
+    id: REPO,
+    remote,
+    base: 'main',
+    workItemPrefix: 'ET',
+    checks,
+    pipeline: PIPELINE,
+  });
+}
+
+async function land(api: ApiClient, n: number): Promise<string> {
+  const { workItem } = await api.send<{ workItem: string }>('POST', at('tasks'), { repo: REPO, title: `Task ${n}` });
+  for (;;) {
+    const task = await api.get<{ state: string; waitingOn: unknown }>(at('tasks', REPO, workItem));
+    if (task.state === 'done') return workItem;
+    if (['failed', 'cancelled', 'waiting'].includes(task.state))
+      throw new Error(`${workItem}: ${JSON.stringify(task.waitingOn)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function checkSpans(temporal: Client): Promise<ActivitySpan[]> {
+  const spans: ActivitySpan[] = [];
+  for await (const { workflowId } of temporal.workflow.list({ query: 'WorkflowType="check"' })) {
+    spans.push(...activitySpans(await temporal.workflow.getHandle(workflowId).fetchHistory()));
+  }
+  return spans;
+}
+
+async function bareTimes(temporal: Client, address: string, count: number): Promise<number[]> {
+  const connection = await NativeConnection.connect({ address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: 'bench-bare',
+    workflowsPath: fileURLToPath(new URL('./noop-workflow.js', import.meta.url)),
+    activities: { noop: () => Promise.resolve() },
+  });
+  return worker.runUntil(async () => {
+    const times: number[] = [];
+    for (let n = 0; n < TASKS; n++) {
+      const handle = await temporal.workflow.start('bare', {
+        workflowId: `bare-${n}`,
+        taskQueue: 'bench-bare',
+        args: [count],
+      });
+      await handle.result();
+      times.push(elapsed(await handle.fetchHistory()));
+    }
+    return times;
+  });
+}
+
+function sum(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0);
+}
