@@ -8,7 +8,8 @@ export function runtimeLogger(log: Logger): SdkLogger {
   const write = (said: LogLevel, message: string, meta?: LogMetadata): void => {
     // Said of every queue that serves activities alone, as ours of a host do.
     const level = message.startsWith('No workflows registered') ? 'DEBUG' : said;
-    log[LEVELS[level]]({ ...meta }, message);
+    const { error, ...rest } = { ...meta };
+    log[LEVELS[level]](error === undefined ? rest : { ...rest, err: error as unknown }, message);
   };
   return {
     log: write,
