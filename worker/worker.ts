@@ -128,6 +128,9 @@ async function createWorkers(
         taskQueue: controlQueue(prefix),
         workflowBundle: { codePath: workflowBundle() },
         activities: activities.records,
+        // Refusing an update means sending it back: with the limit on, one of 3 MB makes its workflow fail every task
+        // for ever. The server refuses such an update alone; what our workflows send is small by design.
+        disablePayloadErrorLimit: true,
       },
       host('git', GIT_AT_ONCE),
       host('agent', slots.agentSlots + SPARE_AGENTS),

@@ -148,7 +148,13 @@ export async function serve(address: string, queuePrefix: string, world: TaskWor
   const workflowBundleCode = await workflowBundle();
   const common = { connection, namespace: 'default' };
   const workers = await Promise.all([
-    Worker.create({ ...common, taskQueue: queuePrefix, workflowBundle: workflowBundleCode, activities: world.records }),
+    Worker.create({
+      ...common,
+      taskQueue: queuePrefix,
+      workflowBundle: workflowBundleCode,
+      activities: world.records,
+      disablePayloadErrorLimit: true, // as in worker/worker.ts
+    }),
     Worker.create({ ...common, taskQueue: hostQueue(queuePrefix, HOST, 'git'), activities: world.git }),
     Worker.create({ ...common, taskQueue: hostQueue(queuePrefix, HOST, 'agent'), activities: world.agent }),
   ]);
