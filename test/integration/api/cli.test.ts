@@ -1,0 +1,104 @@
+/** The commands of the client against a real API, in this process: what they send, print, and exit with. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { Command } from 'commander';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { registerClientCommands } from '../../../cli/commands/client-commands.js';
+import { startApi, type TestApi } from '../../support/api.js';
+
+let api: TestApi;
+let url: string;
+let dataDir: string;
+
+beforeAll(async () => {
+  api = await startApi();
+  await api.app.listen({ host: '127.0.0.1', port: 0 });
+  url = `http://127.0.0.1:${(api.app.server.address() as AddressInfo).port}`;
+  dataDir = path.join(api.dir, 'data');
+  await mkdir(dataDir);
+  await writeFile(path.join(dataDir, 'up.json'), JSON.stringify({ api: url, token: api.token, pid: 1 }));
+});
+afterAll(() => api.close());
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+async function run(args: string[], env: { api?: string; token?: string; dataDir?: string } = {}): Promise<Ran> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const result = { code: 0 };
+  const program = new Command('signalbox').exitOverride();
+  registerClientCommands(program, {
+    instance: { api: env.api, token: env.token, dataDir: env.dataDir ?? dataDir },
+    stdout,
+    stderr,
+    ask: null,
+    setExitCode: (code) => (result.code = code),
+  });
+  await program.parseAsync(args, { from: 'user' });
+  const text = (from: PassThrough): string => ((from.read() as Buffer | null) ?? '').toString();
+  return { code: result.code, out: text(stdout), err: text(stderr) };
+}
+
+it('walks from a repository to a task', async () => {
+  const remote = await api.newRemote('web');
+  const added = await run(['repo', 'add', 'web', '--remote', remote, '--base', 'main', '--check', 'unit=npm test']);
+  expect([added.code, added.err]).toEqual([0, '']);
+  expect(added.out).toContain('unit: npm test');
+  const refused = await run(['task', 'submit', '--repo', 'web', '--title', 'A task']);
+  expect(refused.code).toBe(1);
+  expect(refused.err).toMatch(/^error: .*signalbox agent-profile set analyst -- COMMAND/);
+  const profile = ['agent-profile', 'set', 'default', '--model', 'm1', '--', 'node', 'agent.mjs', '--flag'];
+  expect((await run(profile)).out).toBe('default  node agent.mjs --flag\n');
+  const made = await run(['task', 'submit', '--repo', 'web', '--title', 'A task', '--priority', 'high', '--json']);
+  expect(JSON.parse(made.out)).toMatchObject({ task: 'web/ET-001', state: 'queued', priority: 'high' });
+  for (const [args, text] of [
+    [['task', 'list', '--state', 'queued'], /web\/ET-001 +queued +created +start +\d+s +A task/],
+    [['task', 'show', 'web/ET-001'], /waits for +start/],
+    [['task', 'explain', 'web/ET-001'], /no worker answered/],
+    [['queue', 'web'], /web main {2}running/],
+    [['queue'], /0 queued/],
+    [['freeze', 'web', '--reason', 'release'], /web {2}frozen/],
+    [['unfreeze', 'web'], /web {2}running/],
+    [['repo', 'list'], /web +main +auto +unit/],
+    [['token', 'create', 'ci', '--scope', 'tasks:read'], /sbx_/],
+    [['token', 'list'], /ci +valid/],
+    [['agent-profile', 'list'], /default +command +m1/],
+  ] as [string[], RegExp][]) {
+    const ran = await run(args);
+    expect([args, ran.code, ran.err]).toEqual([args, 0, '']);
+    expect(ran.out).toMatch(text);
+  }
+});
+
+it.each([
+  [['task', 'show', 'web/ET-999'], 'error: there is no task web/ET-999\n'],
+  [['task', 'show', 'nonsense'], 'error: nonsense: a task is named like web/ET-012\n'],
+  [['task', 'approve', 'web/ET-001'], 'error: web/ET-001 does not wait for an approval: it is queued in created\n'],
+  [['task', 'log', 'web/ET-001'], 'error: web/ET-001 has no run yet\n'],
+  [['repo', 'remove', 'web'], 'error: web has live tasks: web/ET-001\n'],
+])('says in short why %s fails', async (args, err) => {
+  expect(await run(args)).toEqual({ code: 1, out: '', err });
+});
+
+it('names each field that is refused', async () => {
+  const ran = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--number', 'y', '--priority', 'z']);
+  expect(ran.code).toBe(1);
+  expect(ran.err).toContain('\n  number: ');
+  expect(ran.err).toContain('\n  priority: ');
+  const later = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--depends-on', 'web/ET-001']);
+  expect(later.err).toContain('dependsOn is not available in this version');
+});
+
+it('finds its instance by options, environment and data directory', async () => {
+  expect((await run(['repo', 'list', '--api', url, '--token', api.token], { dataDir: '/nowhere' })).code).toBe(0);
+  expect((await run(['repo', 'list'], { api: url, token: api.token, dataDir: '/nowhere' })).code).toBe(0);
+  expect((await run(['repo', 'list'], { dataDir: '/nowhere' })).err).toContain('start one with "signalbox up"');
+  expect((await run(['repo', 'list', '--token', 'sbx_wrong'])).err).toContain('error: send a valid token');
+  const gone = await run(['repo', 'list', '--api', 'http://127.0.0.1:9', '--token', 'sbx_x']);
+  expect(gone.err).toMatch(/^error: http:\/\/127\.0\.0\.1:9 does not answer/);
+});
