@@ -69,6 +69,12 @@ export const SETTINGS = {
     '^[a-z0-9][a-z0-9._-]{0,63}$',
     'prefix of all task queues, one per environment',
   ),
+  CRASH_AT: pattern(
+    null,
+    /^[a-z0-9.-]+:\d{1,9}$/,
+    'the name of a crash point and a count, like publish-after-push:1',
+    'for tests: the process kills itself the n-th time it comes to that point',
+  ),
   LOG_LEVEL: pattern(
     'info',
     /^(debug|info|warn|error|silent)$/,

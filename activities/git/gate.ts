@@ -24,6 +24,8 @@ export interface Gate {
   dir: string;
   remote: Remote;
   run(args: readonly string[], call?: GitCall): Promise<GitResult>;
+  /** What was found out under this lock and cannot change: commits by id, and who is in whose history. */
+  facts: { commits: Map<string, CommitObject & { oid: string }>; ancestry: Map<string, boolean> };
   /** Standard output without the last line end. */
   text(args: readonly string[], call?: GitCall): Promise<string>;
 }
@@ -39,7 +41,7 @@ export async function withGate<T>(host: GitHost, repo: Repo, action: (gate: Gate
     const text = async (args: readonly string[], call?: GitCall): Promise<string> =>
       (await run(args, call)).stdout.replace(/\n$/, '');
     try {
-      return await action({ host, repo, dir, remote, run, text });
+      return await action({ host, repo, dir, remote, facts: { commits: new Map(), ancestry: new Map() }, run, text });
     } catch (err) {
       if (err instanceof SignalboxError && err.code === 'git-infrastructure' && DAMAGE.test(err.message)) {
         await writeFile(path.join(dir, SUSPECT), err.message);
@@ -77,19 +79,35 @@ async function removeOwnLocks(dir: string): Promise<void> {
 }
 
 export async function hasObject(gate: Gate, oid: string): Promise<boolean> {
+  if (gate.facts.commits.has(oid)) return true;
   return (await gate.run(['cat-file', '-e', `${oid}^{commit}`], { answers: [0, 1, 128] })).code === 0;
 }
 
 /** Whether `a` is `b` or in its history. A commit that this gate lacks is in nobody's history that it has. */
 export async function isAncestor(gate: Gate, a: string, b: string): Promise<boolean> {
   if (a === b) return true;
-  if (!(await hasObject(gate, a))) return false;
-  return (await gate.run(['merge-base', '--is-ancestor', a, b], { answers: [0, 1] })).code === 0;
+  const key = `${a} ${b}`;
+  const known = gate.facts.ancestry.get(key);
+  if (known !== undefined) return known;
+  const { code } = await gate.run(['merge-base', '--is-ancestor', a, b], { answers: [0, 1, 128] });
+  // 128 is also how git says that it does not know `a`: then there is nothing to remember.
+  if (code === 128) {
+    if (await hasObject(gate, a)) throw new SignalboxError('git-infrastructure', `could not read the history of ${b}`);
+    return false;
+  }
+  gate.facts.ancestry.set(key, code === 0);
+  return code === 0;
 }
 
 /** Reads commit objects, in the order asked for. */
 export async function readCommits(gate: Gate, oids: readonly string[]): Promise<(CommitObject & { oid: string })[]> {
-  if (oids.length === 0) return [];
+  const { commits } = gate.facts;
+  const wanted = oids.filter((oid) => !commits.has(oid));
+  for (const commit of wanted.length === 0 ? [] : await readBatch(gate, wanted)) commits.set(commit.oid, commit);
+  return oids.flatMap((oid) => commits.get(oid) ?? []);
+}
+
+async function readBatch(gate: Gate, oids: readonly string[]): Promise<(CommitObject & { oid: string })[]> {
   const { stdout } = await gate.run(['cat-file', '--batch'], { input: `${oids.join('\n')}\n`, binary: true });
   const bytes = Buffer.from(stdout, 'latin1');
   const commits: (CommitObject & { oid: string })[] = [];

@@ -1,5 +1,6 @@
 /** Reads content of a repository for people: documents, files of base, diffs. Through the gate, so nobody's settings. */
 import { SignalboxError } from '../../domain/errors.js';
+import { pathFault } from '../../domain/merge-queue/tree-rules.js';
 import type { Repo } from '../../domain/repos.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
@@ -59,6 +60,7 @@ async function requireCommit(gate: Gate, sha: string): Promise<void> {
 
 /** Only a plain file is content: a symbolic link has a target, not a text. */
 async function blob(gate: Gate, commit: string, path: string): Promise<Buffer | null> {
+  if (pathFault(path) !== null) return null;
   const listed = await gate.run(['--literal-pathspecs', 'ls-tree', '-z', commit, '--', path]);
   const match = /^100\d{3} blob ([0-9a-f]+)\t/.exec(listed.stdout);
   if (match?.[1] === undefined) return null;

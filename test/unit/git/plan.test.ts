@@ -1,0 +1,154 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { mergeAttributes } from '../../../domain/merge-queue/attributes.js';
+import { formatCommit, normaliseMessage, ourIdent, parseCommit } from '../../../domain/merge-queue/commit.js';
+import {
+  entryId,
+  hasOurTrailer,
+  mergeMessage,
+  planId,
+  planTimestamp,
+  provenLanding,
+  readTrailers,
+  withTrailers,
+  type PlanInputs,
+} from '../../../domain/merge-queue/plan.js';
+import { linkFault, pathFault } from '../../../domain/merge-queue/tree-rules.js';
+import type { EntryIdentity } from '../../../domain/merge-queue/types.js';
+
+const oid = fc.stringMatching(/^[0-9a-f]{40}$/);
+const message = fc.string({ unit: 'grapheme', maxLength: 200 }).map((s) => normaliseMessage(s.replaceAll('\0', '')));
+const lines = fc.array(fc.constantFrom('Fix it', 'Co-authored-by: A <a@b.c>', '', 'key: value', ' x', 'Refs: 1'), {
+  maxLength: 8,
+});
+const anyMessage = fc.oneof(
+  message,
+  lines.map((l) => normaliseMessage(l.join('\n'))),
+);
+const identity = fc
+  .record({ head: oid, generation: fc.nat(999), try: fc.nat(999), item: fc.nat(9999) })
+  .map(({ item, ...rest }): EntryIdentity => {
+    const e = { repo: 'web', base: 'main', task: `web/ET-${item}`, ...rest };
+    return { ...e, workItem: `ET-${item}`, entry: entryId(e) };
+  });
+const inputs = fc.record({
+  ...{ entry: identity, baseOid: oid, message: anyMessage, timestamp: fc.nat(4_000_000_000) },
+  strategy: fc.constantFrom('merge' as const, 'rebase-ff' as const),
+  attributes: fc.option(oid),
+});
+
+function commitOf(p: PlanInputs & { entry: EntryIdentity }): ReturnType<typeof parseCommit> {
+  return {
+    ...{ tree: 'f'.repeat(40), author: ourIdent(1), committer: ourIdent(p.timestamp), encoding: null },
+    parents: p.strategy === 'merge' ? [p.baseOid, p.entry.head] : [p.baseOid],
+    message: withTrailers(p.message, { ...p, plan: planId(p) }),
+  };
+}
+
+describe('a plan', () => {
+  it('has an id that every input changes', () => {
+    fc.assert(
+      fc.property(inputs, inputs, (a, b) => {
+        const same = (['strategy', 'baseOid', 'message', 'attributes', 'timestamp'] as const).every(
+          (k) => a[k] === b[k],
+        );
+        const sameEntry = a.entry.entry === b.entry.entry && a.entry.head === b.entry.head;
+        expect(planId(a) === planId(b)).toBe(same && sameEntry);
+        expect(planId({ ...a, timestamp: a.timestamp + 1 })).not.toBe(planId(a));
+        expect(planId({ ...a, message: `${a.message}.` })).not.toBe(planId(a));
+      }),
+    );
+  });
+
+  it('is proven by its commit after a round trip, and by no commit that was changed', () => {
+    fc.assert(
+      fc.property(inputs, (p) => {
+        const commit = parseCommit(formatCommit(commitOf(p)));
+        const facts = provenLanding(commit, 'web', 'main', p.attributes);
+        expect(facts).toMatchObject({ entry: p.entry.entry, task: p.entry.task, generation: p.entry.generation });
+        expect(facts?.message).toBe(normaliseMessage(p.message));
+        expect(provenLanding(commit, 'api', 'main', p.attributes)).toBeNull();
+        expect(
+          provenLanding({ ...commit, committer: `Agent <a@b> ${p.timestamp} +0000` }, 'web', 'main', p.attributes),
+        ).toBeNull();
+        expect(
+          provenLanding({ ...commit, committer: ourIdent(p.timestamp + 1) }, 'web', 'main', p.attributes),
+        ).toBeNull();
+        expect(provenLanding({ ...commit, message: `x${commit.message}` }, 'web', 'main', p.attributes)).toBeNull();
+        expect(
+          provenLanding({ ...commit, message: `${commit.message}\nx: y` }, 'web', 'main', p.attributes),
+        ).toBeNull();
+        const stolen = commit.message.replace(/^(Signalbox-Task: ).*$/m, '$1web/ET-99999');
+        expect(provenLanding({ ...commit, message: stolen }, 'web', 'main', p.attributes)).toBeNull();
+      }),
+    );
+  });
+
+  it('sees every message that git could read a trailer of ours from', () => {
+    fc.assert(
+      fc.property(anyMessage, inputs, (text, p) => {
+        expect(hasOurTrailer(withTrailers(text, { ...p, plan: planId(p) }))).toBe(true);
+      }),
+    );
+    expect(['a\n\nSIGNALBOX-task: x', 'a\n\n signalbox-x :y', 'Signalbox-Entry:'].every(hasOurTrailer)).toBe(true);
+    expect(['Signalbox is nice', 'use signalbox-cli', 'a\n\nRefs: Signalbox-Entry'].some(hasOurTrailer)).toBe(false);
+    expect(readTrailers('Signalbox-Task: x')).toBeNull();
+  });
+
+  it('takes the later of the request and base as its time', () => {
+    expect(planTimestamp('2026-01-01T00:00:00Z', 'A <a> 1 +0000')).toBe(1767225600);
+    expect(planTimestamp('2026-01-01T00:00:00Z', 'A <a> 1867225600 +0100')).toBe(1867225600);
+    expect(mergeMessage('web/ET-1', 'A\nSignalbox-Entry: x\u2028y')).toBe('Merge web/ET-1: A Signalbox-Entry: x y');
+    expect(mergeMessage('web/ET-1', ' \n ')).toBe('Merge web/ET-1');
+  });
+});
+
+describe('merge attributes', () => {
+  it('keep built-in drivers only', () => {
+    const text =
+      '# c\n*.log merge=union text\n[attr]m merge=union\n*.bin binary\n*.x merge=evil filter=y\n"a b" -merge\n*.c diff=c\n';
+    expect(mergeAttributes(text)).toBe('*.log merge=union\n*.bin binary\n"a b" -merge\n');
+    expect(mergeAttributes('*.x merge=evil\n')).toBeNull();
+  });
+});
+
+describe('what a tree may hold', () => {
+  it.each([
+    '.git',
+    'a/.GIT/x',
+    '.git.',
+    '.git ',
+    'git~1/x',
+    'GIT~2',
+    '.g\u200cit/config',
+    '.git::$INDEX_ALLOCATION',
+    'a\nb',
+    'a//b',
+    '../x',
+    'x'.repeat(256),
+    `${'a/'.repeat(1100)}b`,
+    'a\uFFFD',
+  ])('refuses the path %j', (path) => expect(pathFault(path)).not.toBeNull());
+  it.each(['.gitignore', '.gitattributes', 'a/.github/x', 'src/git', 'émile/ü.txt', 'a b'])(
+    'takes the path %j',
+    (path) => expect(pathFault(path)).toBeNull(),
+  );
+  it('lets no link leave the tree', () => {
+    const name = fc.constantFrom('..', '.', 'a', 'b', '');
+    fc.assert(
+      fc.property(fc.array(name, { minLength: 1, maxLength: 8 }), fc.nat(4), (parts, depth) => {
+        const path = `${'d/'.repeat(depth)}link`;
+        if (linkFault(path, parts.join('/')) !== null) return;
+        let level = depth;
+        for (const part of parts) {
+          if (part === '..') level -= 1;
+          else if (part !== '.' && part !== '') level += 1;
+          expect(level).toBeGreaterThanOrEqual(0);
+        }
+      }),
+    );
+    expect(linkFault('a/b', '../c')).toBeNull();
+    expect(linkFault('b', '../c')).not.toBeNull();
+    expect(linkFault('b', '.git/config')).not.toBeNull();
+  });
+});
