@@ -7,6 +7,7 @@ import { registerClientCommands } from './commands/client-commands.js';
 import { terminalContext } from './context.js';
 import { registerDemoCommand } from './demo/command.js';
 import { readInstance } from './environment.js';
+import { registerDoctorCommand } from './doctor/command.js';
 import { registerUpCommand } from './up/command.js';
 import { version } from './version.js';
 import { registerWorkerCommand } from './worker-command.js';
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   registerUpCommand(program);
   registerWorkerCommand(program);
   registerApiCommand(program);
+  registerDoctorCommand(program);
   registerDemoCommand(program);
   registerClientCommands(program, terminalContext(readInstance()));
   return program;

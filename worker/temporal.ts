@@ -1,4 +1,5 @@
 /** How we reach Temporal, and what must exist there before a worker starts. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { NativeConnectionOptions } from '@temporalio/worker';
@@ -15,6 +16,8 @@ export interface TemporalTarget {
 }
 
 const RETENTION_SECONDS = 30 * 24 * 3600;
+/** Servers look for new namespaces every ten seconds. */
+const NAMESPACE_MS = 30_000;
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const gRPC = { NOT_FOUND: 5, ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12, UNAUTHENTICATED: 16 } as const;
 
@@ -90,11 +93,13 @@ export async function searchAttributeFaults(connection: Connection, namespace: s
 }
 
 async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
-  const faults = await searchAttributeFaults(connection, namespace).catch((err: unknown) => {
-    // Some services keep the operator's calls to their own console; a missing attribute then fails at first use.
-    if (code(err) === gRPC.UNIMPLEMENTED || code(err) === gRPC.PERMISSION_DENIED) return [];
-    throw err;
-  });
+  const faults = await onceNamespaceIsKnown(async () => searchAttributeFaults(connection, namespace)).catch(
+    (err: unknown) => {
+      // Some services keep the operator's calls to their own console; a missing attribute then fails at first use.
+      if (code(err) === gRPC.UNIMPLEMENTED || code(err) === gRPC.PERMISSION_DENIED) return [];
+      throw err;
+    },
+  );
   const wrong = faults.find((fault) => fault.found !== null);
   if (wrong !== undefined) {
     throw new SignalboxError(
@@ -117,6 +122,19 @@ async function ensureSearchAttributes(connection: Connection, namespace: string)
       {},
       { cause: err },
     );
+  }
+}
+
+/** A namespace made a moment ago is not known to every part of the service yet. */
+async function onceNamespaceIsKnown<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + NAMESPACE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (err) {
+      if (code(err) !== gRPC.NOT_FOUND || Date.now() > deadline) throw err;
+      await sleep(200);
+    }
   }
 }
 

@@ -9,7 +9,6 @@ import { access, chmod, constants, mkdir, readdir, rename, rm, stat, writeFile }
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { execa } from 'execa';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Variables } from '../environment.js';
@@ -90,6 +89,8 @@ async function fromTemporal(search: Search): Promise<Found> {
   return inScratch(search, async (scratch) => {
     const executable = { type: 'cached-download' as const, version: `v${VERSION}`, downloadDir: scratch };
     try {
+      // Loaded when it is wanted: it brings the whole SDK along.
+      const { TestWorkflowEnvironment } = await import('@temporalio/testing');
       const environment = await TestWorkflowEnvironment.createLocal({ server: { executable } });
       await environment.teardown();
     } catch (err) {
