@@ -1,7 +1,9 @@
 /** The document at /api/spec is generated from the routes; api/openapi.json is its committed copy (a test compares). */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifySchema } from 'fastify';
 import type { App } from './context.js';
+import { Problem } from './schemas/common.js';
 
 /** Version of the interface, not of the package: it changes when the document changes in a way a client can see. */
 export const API_VERSION = '1.0.0';
@@ -32,6 +34,11 @@ export async function useOpenApi(app: App): Promise<void> {
       security: [{ bearer: [] }],
     },
     hideUntagged: true,
+    // Every route may answer with a problem; said here, for the document alone.
+    transform: ({ schema, url }: { schema: FastifySchema | undefined; url: string }) => ({
+      schema: { ...schema, response: { ...(schema?.response as object | undefined), default: Problem } },
+      url,
+    }),
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',

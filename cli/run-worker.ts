@@ -1,4 +1,6 @@
 /** The process of `signalbox worker`. */
+import path from 'node:path';
+import { armCrashPoint } from '../activities/crash-points.js';
 import { startWorker } from '../worker/worker.js';
 import type { Environment } from './environment.js';
 import { openLog } from './logging.js';
@@ -11,6 +13,7 @@ export async function runWorker(environment: Environment): Promise<void> {
   const { databaseUrl, temporal } = requireServices(environment);
   const { logger } = openLog(settings.LOG_LEVEL ?? 'info');
   const log = logger.child({ part: 'worker' });
+  armCrashPoint(settings.CRASH_AT, path.join(dataDir, 'crashed-here'));
   const worker = await startWorker({
     databaseUrl,
     temporal,

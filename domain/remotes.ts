@@ -110,8 +110,3 @@ export function branchFault(name: string, base: string | null = null): string | 
   if (name === base) return 'the base branch itself cannot be worked on';
   return null;
 }
-
-/** Why a text cannot be the id of a repository; null if it can. */
-export function repoIdFault(id: string): string | null {
-  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(id) ? null : '^[a-z0-9][a-z0-9._-]{0,63}$';
-}

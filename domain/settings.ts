@@ -71,9 +71,9 @@ export const SETTINGS = {
   ),
   CRASH_AT: pattern(
     null,
-    /^[a-z0-9.-]+:\d{1,9}$/,
-    'the name of a crash point and a count, like publish-after-push:1',
-    'for tests: the process kills itself the n-th time it comes to that point',
+    /^[a-z-]+:\d{1,3}$/,
+    'NAME:N',
+    'for tests: the worker dies when it reaches this point for the n-th time, once for each data directory',
   ),
   LOG_LEVEL: pattern(
     'info',

@@ -58,12 +58,6 @@ export function taskName(repo: string, workItem: string): string {
   return `${repo}/${workItem}`;
 }
 
-/** Splits `web/ET-012`; null if it is not of that form. */
-export function parseTaskName(name: string): { repo: string; workItem: string } | null {
-  const match = /^([a-z0-9][a-z0-9._-]{0,63})\/([A-Z][A-Z0-9]{0,15}-[0-9]{1,9})$/.exec(name);
-  return match?.[1] !== undefined && match[2] !== undefined ? { repo: match[1], workItem: match[2] } : null;
-}
-
 /** `ET`, 12 → `ET-012`: at least three digits. */
 export function workItemName(prefix: string, number: number): string {
   return `${prefix}-${String(number).padStart(3, '0')}`;

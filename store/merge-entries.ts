@@ -1,6 +1,6 @@
 /** Entries of merge queues: what was asked for, and how each one left the queue. The first outcome stays. */
 import type { EnqueueRequest, MergeOutcome } from '../domain/merge-queue/types.js';
-import { execute, query, queryOne, type Db } from './db.js';
+import { execute, queryOne, type Db } from './db.js';
 
 export interface MergeEntry {
   entry: string;
@@ -42,13 +42,4 @@ export async function settleEntry(db: Db, entry: string, outcome: MergeOutcome):
     [entry, JSON.stringify(outcome)],
   );
   return touched > 0;
-}
-
-/** Entries that have not left their queue, oldest first. */
-export async function openEntries(db: Db, repo: string, base: string): Promise<MergeEntry[]> {
-  return query<MergeEntry>(
-    db,
-    `SELECT ${COLUMNS} FROM merge_entries WHERE repo = $1 AND base = $2 AND outcome IS NULL ORDER BY created_at, entry`,
-    [repo, base],
-  );
 }

@@ -50,15 +50,6 @@ export async function listRuns(db: Db, repo: string, workItem: string): Promise<
   );
 }
 
-/** Runs that are alive as far as the store knows, of one host or of all. */
-export async function runningRuns(db: Db, host: string | null = null): Promise<Run[]> {
-  return query<Run>(
-    db,
-    `SELECT ${COLUMNS} FROM agent_runs WHERE status = 'running' AND ($1::text IS NULL OR host = $1) ORDER BY started_at, id`,
-    [host],
-  );
-}
-
 /**
  * Takes the run over: whoever held it before can neither signal it nor store its result. Returns it with its new
  * fence; null when there is no such run. One that is over keeps its fence, and comes with its report.

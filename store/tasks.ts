@@ -152,12 +152,3 @@ export async function tasksStuckInQueue(db: Db, olderThanMs: number): Promise<Ta
     [olderThanMs],
   );
 }
-
-/** How many live tasks there are in each state. */
-export async function countTasks(db: Db): Promise<Partial<Record<TaskStateName, number>>> {
-  const rows = await query<{ state: TaskStateName; n: number }>(
-    db,
-    'SELECT state, count(*) AS n FROM tasks GROUP BY state',
-  );
-  return Object.fromEntries(rows.map((r) => [r.state, r.n]));
-}

@@ -2,11 +2,10 @@
 import type { Client } from '@temporalio/client';
 import { createAgentActivities } from '../activities/agents/index.js';
 import type { JanitorReport } from '../activities/agents/janitor.js';
-import { createGitActivities, createGitReader, gitHostFor, sourceTree, type GitHost } from '../activities/git/index.js';
+import { createGitActivities, gitHostFor } from '../activities/git/index.js';
 import { hostPaths } from '../activities/paths.js';
-import type { ResolveTree } from '../activities/records/deps.js';
+import { resolveTreeBy } from '../activities/records/resolve-tree.js';
 import { createRecordActivities } from '../activities/records/index.js';
-import { SignalboxError } from '../domain/errors.js';
 import type { Settings } from '../domain/settings.js';
 import type { Pool } from '../store/db.js';
 import type { AgentActivities, CheckActivities, GitActivities, RecordActivities } from '../workflows/activities.js';
@@ -34,23 +33,12 @@ export function createActivities(deps: ActivityDeps): HostActivities {
   const { pool, client, settings, queuePrefix, variables } = deps;
   const host = { pool, paths: hostPaths(deps.dataDir), lookup: (name: string) => variables[name] };
   const agents = createAgentActivities({ ...host, staleMs: settings.AGENT_STALE });
-  const resolveTree = treeResolver(gitHostFor(host));
+  const resolveTree = resolveTreeBy(gitHostFor(host));
   return {
     records: createRecordActivities({ pool, client, settings, queuePrefix, resolveTree }),
     git: { ...createGitActivities(host), ...agents.git },
     agent: agents.agent,
     check: agents.check,
     janitor: async () => agents.janitor(),
-  };
-}
-
-/** Finds the tree of a source on the remote; the branch as it is now becomes a commit first. */
-function treeResolver(host: GitHost): ResolveTree {
-  const reader = createGitReader(host);
-  return async (repo, source) => {
-    if (source.kind !== 'base-now') return sourceTree(host, repo, source);
-    const commit = await reader.tip(repo, source.branch);
-    if (commit === null) throw new SignalboxError('not-found', `the remote has no branch ${source.branch}`);
-    return sourceTree(host, repo, { kind: 'base', branch: source.branch, commit });
   };
 }

@@ -13,6 +13,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
 import { getRepo } from '../../store/repos.js';
+import { crashPoint } from '../crash-points.js';
 import { claimRun, finishRun, getRun, noteRunStarted, type Run } from '../../store/runs.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
@@ -40,7 +41,10 @@ export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<R
     const repo = await getRepo(host.pool, run.repo);
     if (repo === null) throw new SignalboxError('not-found', `there is no repository ${run.repo}`);
     const settled = (await begin(host, repo, input, run)) ?? (await untilEnd(host, repo, input, run, ended));
-    return store(host, run, settled);
+    crashPoint('run-before-store');
+    const report = await store(host, run, settled);
+    crashPoint('run-after-store');
+    return report;
   });
 }
 
@@ -65,7 +69,9 @@ async function begin(host: AgentHost, repo: Repo, input: RunAgentInput, run: Run
     spec = prepared.spec;
   }
   if ((await getRun(host.pool, run.id))?.fence !== run.fence) throw superseded(run.id);
+  crashPoint('run-before-start');
   await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
+  crashPoint('run-after-start');
   return null;
 }
 

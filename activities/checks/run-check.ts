@@ -9,6 +9,7 @@ import type { CheckConfig, CheckRunResult } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
+import { crashPoint } from '../crash-points.js';
 import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
 import { checkWorkflowId, contentId } from '../../workflows/ids.js';
@@ -43,6 +44,7 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
         await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
       }
       const end = await untilEnd(runDir, runId, ended);
+      crashPoint('check-before-result');
       const result = resultOf(runDir, end, repo, checks);
       await killTree(runDir);
       await removeTree(`${host.paths.exports}/${runId}`);

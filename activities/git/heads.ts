@@ -121,21 +121,3 @@ export async function pushHead(
     throw new SignalboxError('git-infrastructure', `the head was not pushed: ${pushed.kind}`);
   });
 }
-
-/** The head of a work item on the remote, by a new process; null if there is none. */
-export async function remoteHead(host: GitHost, repo: Repo, workItem: string): Promise<string | null> {
-  return withGate(host, repo, async (gate) => {
-    const ref = headRef(repo, workItem);
-    return (await listRemote(host, gate.remote, [ref])).get(ref) ?? null;
-  });
-}
-
-/** Takes the head of a finished work item off the remote, leased on what it was. Safe to repeat. */
-export async function deleteHead(host: GitHost, repo: Repo, workItem: string): Promise<void> {
-  await withGate(host, repo, async (gate) => {
-    const ref = headRef(repo, workItem);
-    const found = (await listRemote(host, gate.remote, [ref])).get(ref);
-    if (found === undefined) return;
-    await push(gate, [{ ref, oid: '', expect: found }]);
-  });
-}

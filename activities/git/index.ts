@@ -8,12 +8,10 @@ import { createGitHost, type GitHost } from './host.js';
 import { createLandings } from './landing.js';
 import { landingRecords } from './records.js';
 
-export { adoptRemote, type Adoption, type AdoptRequest } from './adopt.js';
-export { bundleBase, makeClone, type BundleResult, type CloneRequest, type CloneResult } from './clone.js';
-export { exportTree, sourceTree, type Exported } from './export.js';
-export { deleteHead, importHead, pushHead, remoteHead, type ImportRequest, type ImportResult } from './heads.js';
-export { createGitHost, type GitHost } from './host.js';
-export { createGitReader, type GitReader } from './reader.js';
+export { adoptRemote } from './adopt.js';
+export { sourceTree } from './export.js';
+export { type GitHost } from './host.js';
+export { createGitReader } from './reader.js';
 
 export interface GitDeps {
   pool: Pool;

@@ -12,9 +12,6 @@ import { checkRecords } from './checks.js';
 import type { RecordDeps } from './deps.js';
 import { queueRecords } from './queues.js';
 
-export type { BranchSource, RecordDeps, ResolveTree } from './deps.js';
-export { resolveTreeBy } from './resolve-tree.js';
-
 /** All of RecordActivities, with errors as Temporal failures. */
 export function createRecordActivities(deps: RecordDeps): RecordActivities {
   return asActivities<RecordActivities>({

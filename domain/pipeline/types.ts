@@ -42,8 +42,6 @@ export interface MergeStage {
 }
 
 export type Stage = AgentStage | ApprovalStage | CheckStage | MergeStage;
-export type StageKind = Stage['kind'];
-export const STAGE_KINDS: readonly StageKind[] = ['agent', 'approval', 'check', 'merge'];
 
 export interface Pipeline {
   stages: Stage[];

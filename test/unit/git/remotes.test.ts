@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { branchFault, checkRemote, pathKey, repoIdFault } from '../../../domain/remotes.js';
+import { branchFault, checkRemote, pathKey } from '../../../domain/remotes.js';
 
 const key = (text: string): string | null => {
   const checked = checkRemote(text);
@@ -123,8 +123,4 @@ describe('the name of a branch', () => {
   it.each(['signalbox/ET-012', 'feature/x', 'Main', 'a.b-c_d/1', 'release-1.2'])('takes %j', (name) =>
     expect(branchFault(name, 'main')).toBeNull(),
   );
-  it('and the id of a repository', () => {
-    expect(['web', 'a.b-c_d', '0'].map(repoIdFault)).toEqual([null, null, null]);
-    expect(['', 'Web', '-x', '../x', 'a/b', 'x'.repeat(65)].every((id) => repoIdFault(id) !== null)).toBe(true);
-  });
 });
