@@ -76,6 +76,7 @@ export async function killAndRecover(
     killGroup(victim);
   }
   await ended(victim);
+  if (kind.crash !== undefined && victim.signalCode !== 'SIGKILL') throw new Error(`${kind.crash} did not fire`);
   const done = kind.mode === 'publish' ? world.base() === plan.commit : world.tip() !== plan.lastTip;
   if (kind.mode === 'fence') {
     const fenced = await landings.fenceLanding('web', 'main', plan);

@@ -9,7 +9,7 @@ import { withFlock } from '../../dist/activities/git/lock.js';
 import { hostPaths } from '../../dist/activities/paths.js';
 
 const job = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-armCrashPoint(job.crash ?? null);
+armCrashPoint(job.crash ?? null, `${process.argv[2]}.fired`);
 const host = createGitHost({
   paths: hostPaths(path.join(job.root, `host-${job.host}`)),
   lookup: (name) => process.env[name],
