@@ -14,28 +14,42 @@ import { publish } from '../activities/git/publish.js';
 import { contentId } from '../domain/content-id.js';
 import type { EnqueueRequest, Landing } from '../domain/merge-queue/types.js';
 import type { Repo } from '../domain/repos.js';
-import { bareLandings, benchGit, worktreeLandings } from './baselines.js';
-import { median, percentile, printResult, round } from './figures.js';
+import { bareWay, benchGit, worktreeWay, type Way } from './baselines.js';
+import { median, percentile, printResult, round, timed } from './figures.js';
 import { createSynthetic, type Synthetic } from './synthetic-repository.js';
 
 const FILES = 20_000;
-const LANDINGS = 30;
-const WORKTREE_LANDINGS = 5;
+const LANDINGS = Number(process.argv[2] ?? 30);
+/** They take many seconds each. */
+const WORKTREE_LANDINGS = Number(process.argv[3] ?? 3);
 
 const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-bench-'));
 try {
   const make = (name: string, count: number): Promise<Synthetic> => createSynthetic(path.join(dir, name), FILES, count);
-  const bare = await bareLandings(dir, await make('bare.git', LANDINGS));
-  const ours = await ourLandings(await make('ours.git', LANDINGS));
-  const worktree = await worktreeLandings(dir, await make('worktree.git', WORKTREE_LANDINGS));
+  const remotes = { bare: await make('bare.git', LANDINGS), ours: await make('ours.git', LANDINGS) };
+  const ways = { bare: await bareWay(dir, remotes.bare), ours: await ourWay(remotes.ours) };
+  const times: { bare: number[]; ours: number[] } = { bare: [], ours: [] };
+  for (let n = 0; n < LANDINGS; n++) {
+    // In turns, so that whatever else the machine does hits both.
+    for (const way of n % 2 === 0 ? (['bare', 'ours'] as const) : (['ours', 'bare'] as const)) {
+      const head = remotes[way].heads[n];
+      if (head !== undefined) times[way].push(await timed(() => ways[way].land(head)));
+    }
+  }
+  const classic = await make('worktree.git', WORKTREE_LANDINGS);
+  const worktreeWays = await worktreeWay(dir, classic);
+  const worktree: number[] = [];
+  for (const head of classic.heads) worktree.push(await timed(() => worktreeWays.land(head)));
   // The first of each also fills caches (the gate's first fetch, git's first walk): it is no landing like the others.
-  const [a, us, b] = [bare.slice(1), ours.slice(1), worktree.slice(1)].map(median) as [number, number, number];
+  const [bare, ours] = [times.bare.slice(1), times.ours.slice(1)];
+  const [a, us, b] = [median(bare), median(ours), median(worktree)];
   printResult('landing', us / a, 'fetch, merge-tree, commit-tree, leased push and read-back, bare', {
     files: FILES,
     landings: LANDINGS,
     oursMs: round(us),
-    oursP95Ms: round(percentile(ours.slice(1), 0.95)),
+    oursP95Ms: round(percentile(ours, 0.95)),
     bareMs: round(a),
+    bareP95Ms: round(percentile(bare, 0.95)),
     worktreeMs: round(b),
     landingsPerMinute: Math.floor(60_000 / us),
     timesFasterThanWorktree: round(b / us),
@@ -44,22 +58,23 @@ try {
   await rm(dir, { recursive: true, force: true });
 }
 
-async function ourLandings({ remote, heads }: Synthetic): Promise<number[]> {
+async function ourWay({ remote, heads }: Synthetic): Promise<Way> {
   const base = await benchGit(remote, 'rev-parse', 'refs/heads/main');
   await benchGit(remote, 'update-ref', 'refs/signalbox/tip/main', base);
   const repo = repoRow(remote, base);
   const host = createGitHost({ paths: hostPaths(path.join(dir, 'host')), lookup: (name) => process.env[name] });
   const landed: Landing[] = [];
   const records = memoryRecords(repo, landed);
-  const times: number[] = [];
-  for (const [n, head] of heads.entries()) {
-    const request = requestFor(n, head.oid);
-    await benchGit(remote, 'update-ref', `refs/signalbox/heads/${request.workItem}`, head.oid);
-    const start = performance.now();
-    await land(host, repo, records, request, landed);
-    times.push(performance.now() - start);
+  const requests = new Map(heads.map((head, n) => [head.oid, requestFor(n, head.oid)]));
+  for (const { workItem, head } of requests.values()) {
+    await benchGit(remote, 'update-ref', `refs/signalbox/heads/${workItem}`, head);
   }
-  return times;
+  return {
+    async land({ oid }) {
+      const request = requests.get(oid);
+      if (request !== undefined) await land(host, repo, records, request, landed);
+    },
+  };
 }
 
 async function land(

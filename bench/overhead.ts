@@ -18,6 +18,8 @@ import { activitySpans, countActions, elapsed, type ActivitySpan } from './histo
 
 const TASKS = Number(process.argv[2] ?? 100);
 const REPO = 'bench';
+/** Milliseconds; a task of this bench takes seconds. */
+const TASK_LIMIT = 60_000;
 /** Activities that are processes or git; the rest is records and Temporal. */
 const OUTSIDE = ['runAgent', 'runCheck', 'prepareLanding', 'publishLanding', 'fenceLanding', 'cleanUpTask'];
 
@@ -110,11 +112,13 @@ async function prepareRepository(api: ApiClient): Promise<void> {
 
 async function land(api: ApiClient, n: number): Promise<string> {
   const { workItem } = await api.send<{ workItem: string }>('POST', at('tasks'), { repo: REPO, title: `Task ${n}` });
+  const deadline = Date.now() + TASK_LIMIT;
   for (;;) {
     const task = await api.get<{ state: string; waitingOn: unknown }>(at('tasks', REPO, workItem));
     if (task.state === 'done') return workItem;
-    if (['failed', 'cancelled', 'waiting'].includes(task.state))
-      throw new Error(`${workItem}: ${JSON.stringify(task.waitingOn)}`);
+    if (Date.now() > deadline || task.state === 'failed') {
+      throw new Error(`${workItem} is ${task.state}: ${JSON.stringify(task.waitingOn)}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

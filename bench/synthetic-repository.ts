@@ -7,10 +7,15 @@ import { execa } from 'execa';
 const FILES_PER_DIR = 100;
 const CHANGED = 30;
 
+export interface Head {
+  branch: string;
+  oid: string;
+}
+
 export interface Synthetic {
   remote: string;
   /** Heads in order: `refs/heads/work-<n>`. */
-  heads: { branch: string; oid: string }[];
+  heads: Head[];
 }
 
 export async function createSynthetic(remote: string, files: number, branches: number): Promise<Synthetic> {

@@ -2,7 +2,8 @@
  * The one place that runs git. What a call may see is an allow-list: no configuration of the system or a user, no
  * inherited variable, no hooks, no helper programs; what it may do besides is named per call.
  */
-import { execa } from 'execa';
+import type { Readable, Writable } from 'node:stream';
+import { execa, type Options } from 'execa';
 import { SignalboxError } from '../../domain/errors.js';
 
 const MINUTE = 60_000;
@@ -68,6 +69,16 @@ export interface GitResult {
 
 export interface Git {
   run(args: readonly string[], call?: GitCall): Promise<GitResult>;
+  /** Starts git for a dialogue; the caller reads its output, ends its input and waits for its end. */
+  open(args: readonly string[], call?: Pick<GitCall, 'gitDir'>): GitChild;
+}
+
+export interface GitChild {
+  stdin: Writable;
+  stdout: Readable;
+  kill(): void;
+  /** What it said on standard error, when it has ended. */
+  ended: Promise<string>;
 }
 
 export interface GitSetup {
@@ -93,19 +104,37 @@ export function createGit(setup: GitSetup): Git {
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_NO_LAZY_FETCH: '1',
   };
+  const surroundings = (call: GitCall): Pick<Options, 'cwd'> & { env: Record<string, string>; extendEnv: false } => ({
+    env: {
+      ...fixedEnv,
+      GIT_ALLOW_PROTOCOL: call.protocols ?? 'none',
+      ...(call.gitDir === undefined ? {} : { GIT_DIR: call.gitDir }),
+      ...call.env,
+    },
+    extendEnv: false,
+    cwd: call.cwd ?? call.gitDir ?? setup.home,
+  });
+  const argv = (args: readonly string[], config: readonly string[] = []): string[] => [
+    ...[...FIXED_CONFIG, ...config].flatMap((setting) => ['-c', setting]),
+    ...args,
+  ];
   return {
+    open(args, call = {}) {
+      const child = execa('git', argv(args), {
+        ...surroundings(call),
+        stdin: 'pipe',
+        stdout: 'pipe',
+        stderr: 'pipe',
+        buffer: { stdout: false },
+        reject: false,
+      });
+      const ended = child.then(({ stderr }) => stderr);
+      return { stdin: child.stdin, stdout: child.stdout, ended, kill: () => void child.kill('SIGKILL') };
+    },
     async run(args, call = {}) {
-      const config = [...FIXED_CONFIG, ...(call.config ?? [])].flatMap((setting) => ['-c', setting]);
       const lock = call.lockFd === undefined ? [] : [inherited(call.lockFd)];
-      const result = await execa('git', [...config, ...args], {
-        env: {
-          ...fixedEnv,
-          GIT_ALLOW_PROTOCOL: call.protocols ?? 'none',
-          ...(call.gitDir === undefined ? {} : { GIT_DIR: call.gitDir }),
-          ...call.env,
-        },
-        extendEnv: false,
-        cwd: call.cwd ?? call.gitDir ?? setup.home,
+      const result = await execa('git', argv(args, call.config), {
+        ...surroundings(call),
         stdio: [call.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...lock],
         ...(call.input === undefined ? {} : { input: call.input }),
         encoding: call.binary === true ? 'latin1' : 'utf8',

@@ -8,6 +8,7 @@ import { planId, withTrailers, type PlanInputs } from '../../domain/merge-queue/
 import type { ConflictFacts, EntryIdentity } from '../../domain/merge-queue/types.js';
 import { conflictHunks } from './conflict.js';
 import { readCommit, readCommits, writeCommit, type Gate } from './gate.js';
+import { rangeOids } from './range.js';
 
 /** More commits than this in one rebase are refused. */
 const MAX_RANGE = 2000;
@@ -101,12 +102,6 @@ async function finish(
   return { kind: 'computed', commit, tree: parts.tree, message, plan };
 }
 
-/** Commits of `head` that `base` lacks, oldest first. */
-export async function rangeOids(gate: Gate, base: string, head: string): Promise<string[]> {
-  const text = await gate.text(['rev-list', '--reverse', '--topo-order', head, `^${base}`, '--']);
-  return text === '' ? [] : text.split('\n');
-}
-
 type Merged = { kind: 'merged'; tree: string } | { kind: 'conflict'; conflict: ConflictFacts };
 
 async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: string | null): Promise<Merged> {
@@ -123,8 +118,8 @@ const attributesPath = (gate: Gate, oid: string): string => path.join(gate.dir, 
 
 /** The attributes that merges onto this commit use, as a file of the gate named by its blob oid; null if none. */
 export async function baseAttributes(gate: Gate, commit: string): Promise<string | null> {
-  const shown = await gate.run(['cat-file', 'blob', `${commit}:.gitattributes`], { answers: [0, 128] });
-  const text = shown.code === 0 ? mergeAttributes(shown.stdout) : null;
+  const [shown] = await gate.objects.contents([`${commit}:.gitattributes`]);
+  const text = shown?.type === 'blob' ? mergeAttributes(shown.bytes.toString('utf8')) : null;
   if (text === null) return null;
   const oid = await gate.text(['hash-object', '-t', 'blob', '--stdin'], { input: text });
   const file = attributesPath(gate, oid);

@@ -11,6 +11,7 @@ import type { Repo } from '../../domain/repos.js';
 import type { GitCall, GitResult } from './command.js';
 import type { GitHost } from './host.js';
 import { withFlock } from './lock.js';
+import { openObjects, type GitObject, type ObjectReader } from './objects.js';
 import { openRemote, type Remote } from './remote.js';
 
 const MARKER = 'signalbox-gate';
@@ -23,9 +24,8 @@ export interface Gate {
   repo: Repo;
   dir: string;
   remote: Remote;
+  objects: ObjectReader;
   run(args: readonly string[], call?: GitCall): Promise<GitResult>;
-  /** What was found out under this lock and cannot change: commits by id, and who is in whose history. */
-  facts: { commits: Map<string, CommitObject & { oid: string }>; ancestry: Map<string, boolean> };
   /** Standard output without the last line end. */
   text(args: readonly string[], call?: GitCall): Promise<string>;
 }
@@ -40,13 +40,16 @@ export async function withGate<T>(host: GitHost, repo: Repo, action: (gate: Gate
     const remote = await openRemote(host, repo.remote, repo.config.auth);
     const text = async (args: readonly string[], call?: GitCall): Promise<string> =>
       (await run(args, call)).stdout.replace(/\n$/, '');
+    const objects = openObjects(host.git, dir);
     try {
-      return await action({ host, repo, dir, remote, facts: { commits: new Map(), ancestry: new Map() }, run, text });
+      return await action({ host, repo, dir, remote, objects, run, text });
     } catch (err) {
       if (err instanceof SignalboxError && err.code === 'git-infrastructure' && DAMAGE.test(err.message)) {
         await writeFile(path.join(dir, SUSPECT), err.message);
       }
       throw err;
+    } finally {
+      await objects.close();
     }
   });
 }
@@ -79,48 +82,31 @@ async function removeOwnLocks(dir: string): Promise<void> {
 }
 
 export async function hasObject(gate: Gate, oid: string): Promise<boolean> {
-  if (gate.facts.commits.has(oid)) return true;
-  return (await gate.run(['cat-file', '-e', `${oid}^{commit}`], { answers: [0, 1, 128] })).code === 0;
+  const [found] = await gate.objects.info([`${oid}^{commit}`]);
+  return found != null;
 }
 
 /** Whether `a` is `b` or in its history. A commit that this gate lacks is in nobody's history that it has. */
 export async function isAncestor(gate: Gate, a: string, b: string): Promise<boolean> {
   if (a === b) return true;
-  const key = `${a} ${b}`;
-  const known = gate.facts.ancestry.get(key);
-  if (known !== undefined) return known;
-  const { code } = await gate.run(['merge-base', '--is-ancestor', a, b], { answers: [0, 1, 128] });
-  // 128 is also how git says that it does not know `a`: then there is nothing to remember.
-  if (code === 128) {
-    if (await hasObject(gate, a)) throw new SignalboxError('git-infrastructure', `could not read the history of ${b}`);
-    return false;
-  }
-  gate.facts.ancestry.set(key, code === 0);
-  return code === 0;
+  const [older, newer] = await gate.objects.contents([`${a}^{commit}`, `${b}^{commit}`]);
+  if (older == null) return false;
+  // Neighbours answer for themselves, since histories have no cycles: mostly it is asked of a landing and its base.
+  if (newer != null && commitOf(newer).parents.includes(a)) return true;
+  if (commitOf(older).parents.includes(b)) return false;
+  return (await gate.run(['merge-base', '--is-ancestor', a, b], { answers: [0, 1] })).code === 0;
 }
+
+const commitOf = (object: GitObject): CommitObject => parseCommit(object.bytes.toString('utf8'));
 
 /** Reads commit objects, in the order asked for. */
 export async function readCommits(gate: Gate, oids: readonly string[]): Promise<(CommitObject & { oid: string })[]> {
-  const { commits } = gate.facts;
-  const wanted = oids.filter((oid) => !commits.has(oid));
-  for (const commit of wanted.length === 0 ? [] : await readBatch(gate, wanted)) commits.set(commit.oid, commit);
-  return oids.flatMap((oid) => commits.get(oid) ?? []);
-}
-
-async function readBatch(gate: Gate, oids: readonly string[]): Promise<(CommitObject & { oid: string })[]> {
-  const { stdout } = await gate.run(['cat-file', '--batch'], { input: `${oids.join('\n')}\n`, binary: true });
-  const bytes = Buffer.from(stdout, 'latin1');
-  const commits: (CommitObject & { oid: string })[] = [];
-  let at = 0;
-  for (const oid of oids) {
-    const end = bytes.indexOf(10, at);
-    const [, type, size] = bytes.toString('latin1', at, end).split(' ');
-    if (type !== 'commit') throw new SignalboxError('git-infrastructure', `bad object ${oid}: not a commit here`);
-    const raw = bytes.subarray(end + 1, end + 1 + Number(size));
-    commits.push({ oid, ...parseCommit(raw.toString('utf8')) });
-    at = end + 1 + Number(size) + 1;
-  }
-  return commits;
+  const found = await gate.objects.contents(oids);
+  return oids.map((oid, i) => {
+    const object = found[i];
+    if (object?.type === 'commit') return { oid, ...commitOf(object) };
+    throw new SignalboxError('git-infrastructure', `bad object ${oid}: not a commit here`);
+  });
 }
 
 export async function readCommit(gate: Gate, oid: string): Promise<CommitObject & { oid: string }> {

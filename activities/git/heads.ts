@@ -7,6 +7,7 @@ import { crashPoint } from '../crash-points.js';
 import { lastWords } from './command.js';
 import { withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
+import { readRange } from './range.js';
 import { baseRef, headRef, listRemote, push, readRemote, UPLOAD_PACK } from './remote.js';
 import { rangeFault } from './validate.js';
 
@@ -51,7 +52,9 @@ export async function importHead(host: GitHost, repo: Repo, request: ImportReque
       return { kind: 'refused', reason: `the branch ${request.branch} cannot be imported: ${reason}` };
     }
     const head = await gate.text(['rev-parse', '--verify', `${local}^{commit}`]);
-    const fault = await rangeFault(gate, base, head);
+    const range = await readRange(gate, base, head);
+    if (range.kind === 'unrelated') return { kind: 'refused', reason: range.reason };
+    const fault = range.kind === 'contained' ? null : await rangeFault(gate, range, head);
     if (fault !== null) return { kind: 'refused', reason: fault };
     return { kind: 'imported', head, base, commits: await countCommits(gate, head, [base, request.previous]) };
   });

@@ -1,10 +1,17 @@
 /** Makes the plan of a landing, after making sure that base still holds what landed and that this did not land yet. */
 import { mergeMessage, planTimestamp } from '../../domain/merge-queue/plan.js';
-import type { EnqueueRequest, EntryIdentity, PrepareResult, QueueBlock } from '../../domain/merge-queue/types.js';
-import { baseAttributes, computeLanding, rangeOids } from './compute.js';
-import { hasObject, isAncestor, readCommit, readCommits, type Gate } from './gate.js';
+import type {
+  EnqueueRequest,
+  EntryIdentity,
+  Landing,
+  PrepareResult,
+  QueueBlock,
+} from '../../domain/merge-queue/types.js';
+import { baseAttributes, computeLanding } from './compute.js';
+import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
 import { findLanding } from './proof.js';
+import { readRange, type Range } from './range.js';
 import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
 import { baseMissing, baseRewound, tipMissing, type RemoteState } from './resolve.js';
 import { rangeFault } from './validate.js';
@@ -18,20 +25,33 @@ export async function prepare(
   const opened = await openState(gate, records, request, acceptTip);
   if ('code' in opened) return { kind: 'blocked', block: opened };
   const { base, tip } = opened;
-  const landed =
-    (await records.landingOfEntry(request.entry)) ??
-    (await records.landingOfTask(request.repo, request.workItem, request.generation)) ??
-    (await findLanding(gate, request, gate.repo.adoptedAt, base));
+  // Both only read. What landed is told also where its head is gone.
+  const [landed, range] = await Promise.all([
+    findPrevious(gate, records, request, base),
+    hasObject(gate, request.head).then((there) => (there ? readRange(gate, base, request.head) : null)),
+  ]);
   if (landed !== null) return { kind: 'landed', landing: landed };
-
-  if (!(await hasObject(gate, request.head))) {
-    return { kind: 'refused', reason: `the remote no longer has the head ${request.head}` };
-  }
-  if (await isAncestor(gate, request.head, base)) return { kind: 'contained', baseOid: base };
-  const fault = await rangeFault(gate, base, request.head);
+  if (range === null) return { kind: 'refused', reason: `the remote no longer has the head ${request.head}` };
+  if (range.kind === 'contained') return { kind: 'contained', baseOid: base };
+  if (range.kind === 'unrelated') return { kind: 'refused', reason: range.reason };
+  const fault = await rangeFault(gate, range, request.head);
   if (fault !== null) return { kind: 'refused', reason: fault };
   gate.host.heartbeat('merge');
-  return plan(gate, request, { base, tip });
+  return plan(gate, request, { base, tip }, range);
+}
+
+/** The landing of this entry, or of this task in this generation: by the store, else by the history of base. */
+async function findPrevious(
+  gate: Gate,
+  records: LandingRecords,
+  request: EnqueueRequest,
+  base: string,
+): Promise<Landing | null> {
+  return (
+    (await records.landingOfEntry(request.entry)) ??
+    (await records.landingOfTask(request.repo, request.workItem, request.generation)) ??
+    (await findLanding(gate, request, gate.repo.adoptedAt, base))
+  );
 }
 
 /** Step 0: base is there, the tip is there, and base holds the last landing (or what was accepted in its place). */
@@ -55,10 +75,15 @@ async function openState(
   return tip === undefined ? tipMissing(gate, base) : { base, tip };
 }
 
-async function plan(gate: Gate, request: EnqueueRequest, state: RemoteState): Promise<PrepareResult> {
+async function plan(
+  gate: Gate,
+  request: EnqueueRequest,
+  state: RemoteState,
+  { commits }: Range,
+): Promise<PrepareResult> {
   const asked = gate.repo.config.merge.strategy;
-  const strategy =
-    asked === 'auto' ? ((await holdsMerges(gate, state.base, request.head)) ? 'merge' : 'rebase-ff') : asked;
+  const merges = commits.some((commit) => commit.parents.length > 1);
+  const strategy = asked === 'auto' ? (merges ? 'merge' : 'rebase-ff') : asked;
   const base = await readCommit(gate, state.base);
   const entry = identityOf(request);
   const inputs = {
@@ -72,11 +97,6 @@ async function plan(gate: Gate, request: EnqueueRequest, state: RemoteState): Pr
   if (result.kind === 'refused') return result;
   const { commit, tree, message, plan: id } = result;
   return { kind: 'planned', plan: { ...inputs, plan: id, lastTip: state.tip, message, commit, tree } };
-}
-
-async function holdsMerges(gate: Gate, base: string, head: string): Promise<boolean> {
-  const range = await readCommits(gate, await rangeOids(gate, base, head));
-  return range.some((commit) => commit.parents.length > 1);
 }
 
 const identityOf = (r: EnqueueRequest): EntryIdentity => ({

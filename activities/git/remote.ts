@@ -81,11 +81,8 @@ export async function readRemote(gate: Gate, refs: readonly string[]): Promise<M
 /** The commits that the gate lacks. (A fetch that was cut off may leave one without its history: then git complains,
  * and the gate is made anew.) */
 async function missingObjects(gate: Gate, oids: readonly string[]): Promise<Set<string>> {
-  const { stdout } = await gate.run(['cat-file', '--batch-check=%(objectname) %(objecttype)'], {
-    input: `${oids.join('\n')}\n`,
-  });
-  const lines = stdout.split('\n');
-  return new Set(oids.filter((_, i) => lines[i]?.endsWith(' commit') !== true));
+  const found = await gate.objects.info(oids);
+  return new Set(oids.filter((_, i) => found[i]?.type !== 'commit'));
 }
 
 export interface RefUpdate {
