@@ -63,7 +63,8 @@ function network(
   if (user !== undefined && !USER.test(user)) return refuse('the user name is not well formed');
   if (!HOST.test(host)) return refuse('the host name is not well formed');
   if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65535)) return refuse('the port is not well formed');
-  if (!/^[\p{L}\p{N}._~%+@=:,/-]+$/u.test(path)) return refuse('the path has characters that are not allowed');
+  if (!/^[\p{L}\p{N}._~%+@=,/-][\p{L}\p{N}._~%+@=:,/-]*$/u.test(path))
+    return refuse('the path has characters that are not allowed');
   const parts = path.split('/').filter((part) => part !== '');
   if (parts.length === 0) return refuse('the address names no repository');
   if (parts.some((part) => part === '.' || part === '..' || part.startsWith('-'))) {

@@ -79,7 +79,7 @@ describe('the address of a remote', () => {
         (text) => {
           const checked = checkRemote(text);
           if (!checked.ok) return;
-          expect(checked.address.url).not.toMatch(/^-|^[^/[]*::|[\0\n\r]|:\/\/-|^[^/:]*@-/);
+          expect(checked.address.url).not.toMatch(/^-|^[A-Za-z0-9+.-]*::|[\0\n\r]|:\/\/-|^[^/:]*@-/);
           expect(checked.address.url).toMatch(/^\/|^(https?|ssh|git):\/\/|^[^/:]+:|^\[/i);
         },
       ),
