@@ -23,7 +23,7 @@ export function checkRemote(text: string): RemoteCheck {
   if (text.length === 0 || text.length > 1024) return refuse('an address has 1 to 1024 characters');
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return refuse('control and invisible characters are not allowed');
   if (text.startsWith('-')) return refuse('an address does not begin with "-"');
-  if (/^[A-Za-z0-9+.-]+::/.test(text)) return refuse('remote helpers (transport::address) are not allowed');
+  if (/^[^/[]*::/.test(text)) return refuse('remote helpers (transport::address) are not allowed');
   const url = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/s.exec(text);
   if (url?.[1] !== undefined && url[2] !== undefined) return checkUrl(url[1].toLowerCase(), url[2], text);
   if (text.startsWith('/')) return checkPath(text);

@@ -18,7 +18,7 @@ import { assertNever } from '../domain/errors.js';
 import type { QueueCommand } from '../domain/merge-queue/commands.js';
 import type { CheckReply, QueueEvent } from '../domain/merge-queue/events.js';
 import { reduceQueue } from '../domain/merge-queue/reduce.js';
-import { emptyQueue } from '../domain/merge-queue/state.js';
+import { emptyQueue, type QueueState } from '../domain/merge-queue/state.js';
 import { queueDetails, queueView, standing } from '../domain/merge-queue/view.js';
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
 import { Alarm } from './alarm.js';
@@ -31,7 +31,8 @@ type Asked = Exclude<QueueCommand, { kind: 'cancel' | 'tell' }>;
 
 export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const { repo, base, queuePrefix, settings } = input;
-  let state = input.state ?? emptyQueue(repo, base);
+  // A state carried over from an earlier version may lack what came since.
+  let state: QueueState = { ...emptyQueue(repo, base), ...input.state };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
   const scopes = new Map<number, CancellationScope>();
   const alarm = new Alarm(`next look at ${base}`, () => inbox.push({ kind: 'tick' }));

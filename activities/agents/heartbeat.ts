@@ -16,4 +16,7 @@ export async function withHeartbeat<T>(details: () => unknown, action: (ended: A
 }
 
 /** The workflow wants it to end; a shutdown of the worker, a timeout or a newer attempt are none of its concern. */
-export const isWorkflowCancel = (): boolean => Context.current().cancellationDetails?.cancelRequested === true;
+export function isWorkflowCancel(): boolean {
+  const details = Context.current().cancellationDetails;
+  return details?.cancelRequested === true && !details.workerShutdown;
+}

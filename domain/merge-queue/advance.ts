@@ -64,7 +64,9 @@ function work(d: Draft): void {
   if (!entry && mayWork) entry = takeUp(d);
   if (!entry || s.calls.some((c) => c.entry === entry.request.entry) || !due(d, entry.retryAt)) return;
   if (entry.needsFence) {
-    if (s.block === null || s.probing) fence(d, entry);
+    if (s.block !== null && !s.probing) return;
+    if (entry.restoreTip) prepare(d, entry);
+    else fence(d, entry);
   } else if (mayWork) {
     step(d, entry);
   }
@@ -84,11 +86,7 @@ function step(d: Draft, entry: QueueEntry): void {
   const { plan, verdict } = entry;
   const { entry: id, task } = entry.request;
   if (plan === null) {
-    const host = liveHost(d);
-    if (host === null) return;
-    start(entry, 'preparing');
-    const { acceptTip } = d.s;
-    d.out.push({ kind: 'prepare', call: openCall(d, 'prepare', id), host, request: entry.request, acceptTip });
+    prepare(d, entry);
   } else if (verdict === null) {
     start(entry, 'checking');
     d.out.push({ kind: 'check', call: openCall(d, 'check', id), plan });
@@ -109,6 +107,15 @@ function step(d: Draft, entry: QueueEntry): void {
 function start(entry: QueueEntry, phase: QueueEntry['phase']): void {
   entry.phase = phase;
   entry.retryAt = null;
+}
+
+function prepare(d: Draft, entry: QueueEntry): void {
+  const host = liveHost(d);
+  if (host === null) return;
+  start(entry, entry.needsFence ? 'publishing' : 'preparing');
+  const { request } = entry;
+  const call = openCall(d, 'prepare', request.entry);
+  d.out.push({ kind: 'prepare', call, host, request, acceptTip: d.s.acceptTip });
 }
 
 function fence(d: Draft, entry: QueueEntry): void {

@@ -34,6 +34,11 @@ export function prepared(d: Draft, entry: QueueEntry, result: PrepareResult): vo
     return;
   }
   remoteWorks(d);
+  if (entry.needsFence) {
+    // It was only asked for the tip ref; what became of the old plan is the fence's to say.
+    entry.restoreTip = false;
+    return;
+  }
   switch (result.kind) {
     case 'planned':
       if (result.plan.entry.entry !== entry.request.entry) {

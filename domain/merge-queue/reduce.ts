@@ -155,6 +155,7 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
     began: false,
     leaseUntil: null,
     needsFence: false,
+    restoreTip: false,
     rewound: false,
     withdraw: null,
     retryAt: null,
@@ -193,6 +194,7 @@ function gateChanged(d: Draft, id: string, acceptTip: string | null): void {
   s.gatesRetryAt = null;
   // Both are about what the remote forgot; nothing else is a person's to accept.
   if (acceptTip === null || (s.block?.code !== 'base-rewound' && s.block?.code !== 'tip-missing')) return;
+  if (s.block.code === 'tip-missing') for (const entry of s.entries) entry.restoreTip = entry.began;
   clearBlock(d);
   s.acceptTip = acceptTip;
   for (const entry of s.entries.filter((e) => e.rewound)) {

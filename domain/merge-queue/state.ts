@@ -41,6 +41,8 @@ export interface QueueEntry {
   leaseUntil: number | null;
   /** Fence + resolve come before anything else. */
   needsFence: boolean;
+  /** The tip ref was lost while the push is in doubt: a prepare makes it anew, then it can be fenced. */
+  restoreTip: boolean;
   /** Its landing was on base and was taken away again by somebody: never pushed a second time. */
   rewound: boolean;
   /** Somebody wants it out; the reason. */

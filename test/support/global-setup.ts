@@ -13,10 +13,20 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [postgres, temporal] = await Promise.all([startPostgres(), startTemporal()]);
-  project.provide('postgresUrl', postgres.url);
-  project.provide('temporalAddress', temporal.address);
-  return async () => {
-    await Promise.all([postgres.stop(), temporal.stop()]);
+  const started = await Promise.allSettled([startPostgres(), startTemporal()]);
+  const stop = async (): Promise<void> => {
+    const running = started.flatMap((server) => (server.status === 'fulfilled' ? [server.value] : []));
+    await Promise.all(running.map((server) => server.stop()));
   };
+  const [postgres, temporal] = started;
+  if (postgres.status === 'rejected' || temporal.status === 'rejected') {
+    await stop(); // one that did start would outlive the run
+    const reasons: unknown[] = started.flatMap((server) =>
+      server.status === 'rejected' ? [server.reason as unknown] : [],
+    );
+    throw new AggregateError(reasons, `the servers of the tests did not start: ${reasons.map(String).join('; ')}`);
+  }
+  project.provide('postgresUrl', postgres.value.url);
+  project.provide('temporalAddress', temporal.value.address);
+  return stop;
 }

@@ -10,5 +10,5 @@ export async function keepHistory(temporal: TestTemporal, workflowId: string, na
   const file = fileURLToPath(new URL(`../../histories/${name}.json`, import.meta.url));
   if (existsSync(file)) return;
   const history = await temporal.client.workflow.getHandle(workflowId).fetchHistory();
-  await writeFile(file, `${JSON.stringify(historyToJSON(history))}\n`);
+  await writeFile(file, `${historyToJSON(history)}\n`);
 }

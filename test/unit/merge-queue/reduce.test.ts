@@ -171,3 +171,17 @@ test('the estimate is the median of recent landings times the place', () => {
   const view = queueView({ ...world.state, gates: [], durations: [1000, 90_000, 4000] });
   expect(view.entries.map((e) => e.etaSeconds)).toEqual([4, 8]);
 });
+
+test('a lost tip ref with a push in doubt: made anew when accepted, then fenced', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  upTo(world, 'publish');
+  world.loseTip();
+  settleDown(world);
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'tip-missing' } });
+  world.resume(true);
+  settleDown(world);
+  expect(world.tip).not.toBe('');
+  expect(kinds(world)).toContain('fence');
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
+});

@@ -135,7 +135,7 @@ export class World {
 
   private fault(reason: string): QueueBlock {
     const since = new Date(this.now).toISOString();
-    const code = reason === 'push' ? 'push-refused' : 'base-rewound';
+    const code = reason === 'push' ? 'push-refused' : reason === 'tip' ? 'tip-missing' : 'base-rewound';
     return { code, reason, clearedBy: 'signalbox resume', baseOid: this.top().id, since };
   }
 
@@ -149,6 +149,8 @@ export class World {
   private prepare(r: EnqueueRequest, acceptTip: string | null): PrepareResult {
     const must = acceptTip ?? this.lastLanded;
     if (!this.base.some((b) => b.id === must)) return { kind: 'blocked', block: this.fault('rewound') };
+    if (this.tip === '' && acceptTip === null) return { kind: 'blocked', block: this.fault('tip') };
+    if (this.tip === '') this.tip = this.top().id;
     const { entry } = r;
     const before = this.base.find((b) => b.entry === entry);
     const plan = this.plan(r, before?.id ?? `c.${entry}.${this.top().id}.${this.tip}`);
@@ -178,6 +180,7 @@ export class World {
     if (known && known.kind !== 'not-landed') return known;
     if (this.gates.some((g) => g.kind !== 'drain')) return { kind: 'gated', reason: 'gate' };
     if (this.pushRefused) return { kind: 'blocked', block: this.fault('push') };
+    if (this.tip === '') return { kind: 'blocked', block: this.fault('tip') };
     if (this.top().id !== plan.baseOid || this.tip !== plan.lastTip) return { kind: 'stale', reason: 'moved' };
     const { entry } = plan.entry;
     this.pushes.set(entry, (this.pushes.get(entry) ?? 0) + 1);
@@ -189,6 +192,7 @@ export class World {
 
   private fence(plan: LandingPlan | null): FenceResult {
     const known = plan && this.resolve(plan);
+    if (this.tip === '') return known?.kind === 'landed' ? known : { kind: 'blocked', block: this.fault('tip') };
     this.tip = `nonce${++this.nonce}`;
     return known ?? { kind: 'not-landed', tip: this.tip };
   }
@@ -303,6 +307,16 @@ export class World {
     this.feed({ kind: 'gateChanged', id: `g${++this.gateSeq}`, acceptTip: accept ? this.top().id : null });
   }
 
+  private needsAccept(): boolean {
+    return this.state.block?.code === 'base-rewound' || this.state.block?.code === 'tip-missing';
+  }
+
+  /** A person deletes the tip ref; what it remembered is gone with it. */
+  loseTip(): void {
+    this.tip = '';
+    this.tips.clear();
+  }
+
   /** A person pushes; `red` decides what base is now. */
   push(red: boolean): void {
     this.base.push({ id: `person${++this.nonce}`, red, entry: null });
@@ -322,11 +336,11 @@ export class World {
     this.pushRefused = false;
     this.hosts = ['b'];
     if (this.top().red) this.push(false);
-    this.resume(this.state.block?.code === 'base-rewound');
+    this.resume(this.needsAccept());
     for (let i = 0; i < 3000; i += 1) {
       if (this.flights.length > 0) this.deliver(0);
       else if (this.running.length > 0) this.signal(0, 'once');
-      else if (this.state.block?.code === 'base-rewound') this.resume(true);
+      else if (this.needsAccept()) this.resume(true);
       else if (this.deadline !== null) this.tick();
       else return;
     }

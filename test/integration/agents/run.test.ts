@@ -1,0 +1,222 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ActivityCancellationDetails } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cleanUpTask } from '../../../activities/agents/clean-up.js';
+import { janitor } from '../../../activities/agents/janitor.js';
+import { markedProcesses } from '../../../activities/agents/processes.js';
+import { readShim, readSpec, runFiles } from '../../../activities/agents/records.js';
+import { runAgent } from '../../../activities/agents/run.js';
+import { stopRun } from '../../../activities/agents/stop.js';
+import type { RunReport } from '../../../domain/agents/types.js';
+import { getJob } from '../../../store/jobs.js';
+import { getRun } from '../../../store/runs.js';
+import { git } from '../../support/git.js';
+import { kindOf, makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
+
+let w: AgentWorld;
+beforeAll(async () => {
+  w = await makeAgentWorld();
+});
+afterAll(() => w.end());
+
+const log = (head: string | null): string => git(w.world.remote, 'log', '--format=%s', head ?? 'HEAD');
+async function untilTrue(what: () => boolean): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!what()) {
+    if (Date.now() > deadline) throw new Error('the condition was not met in time');
+    await sleep(20);
+  }
+}
+
+describe('a run', () => {
+  it('puts what the agent committed on the remote as the head, and stores what it came to', async () => {
+    const input = await w.request(
+      {
+        development: [
+          { write: 'docs/{workItem}.md', text: 'Hello\n' },
+          { commit: 'Write it' },
+          { write: 'left.txt', text: 'left\n' },
+          { result: { verdict: 'pass', summary: 'Done.', usage: { inputTokens: 7, costUsd: -1, model: 'm1' } } },
+        ],
+      },
+      { stage: { commits: 'required' }, artifacts: ['docs/ET-001.md', 'docs/none.md'] },
+    );
+    const report = await w.run(input);
+    expect(report).toMatchObject({ outcome: { kind: 'passed', summary: 'Done.' }, commits: 2 });
+    expect(w.world.remoteRef(`refs/signalbox/heads/${input.run.workItem}`)).toBe(report.head);
+    expect(log(report.head)).toBe('Keep what development left uncommitted\nWrite it\nFirst');
+    expect(report.artifacts['docs/none.md']).toBeNull();
+    expect(report.artifacts['docs/ET-001.md']).toBe(
+      git(w.world.remote, 'rev-parse', `${report.head ?? ''}:docs/ET-001.md`),
+    );
+    expect(await getRun(w.db.pool, input.run.runId)).toMatchObject({
+      ...{ status: 'passed', exitCode: 0, costUsd: null, costKnown: false, model: 'm1', failureClass: null },
+      report,
+    });
+    expect((await getJob(w.db.pool, input.run.runId))?.status).toBe('done');
+    expect(await w.run(input)).toEqual(report);
+    expect(existsSync(runFiles(w.host.paths.run(input.run.runId)).spec)).toBe(false);
+  });
+
+  it('gives the agent its prompt and its variables, and none of ours', async () => {
+    const input = await w.request({
+      development: [{ run: ['sh', '-c', 'env; cat "$SIGNALBOX_PROMPT_FILE"; git fetch origin && exit 9; true'] }],
+    });
+    await w.run(input);
+    const out = readFileSync(runFiles(w.host.paths.run(input.run.runId)).out, 'utf8');
+    for (const part of [`SIGNALBOX_TASK=web/${input.run.workItem}`, 'MODEL_KEY=k', 'SIGNALBOX_BASE=main', 'Please.']) {
+      expect(out).toContain(part);
+    }
+    expect(out).not.toContain('sbx_secret');
+    expect(out).not.toContain('TEMPORAL');
+  });
+
+  it.each<[string, Parameters<AgentWorld['request']>, string]>([
+    ['exits with another code', [{ development: [{ exit: 3 }] }], 'fault: exit-code'],
+    ['exits 75', [{ development: [{ result: { retryAfterSeconds: 5 } }, { exit: 75 }] }], 'transient: transient'],
+    ['adds no commit where one is required', [{}, { stage: { commits: 'required' } }], 'fault: no-commit'],
+    ['writes a broken result', [{ development: [{ resultText: '{' }] }], 'fault: bad-result'],
+    ['writes its result as a FIFO', [{ development: [{ resultIs: 'fifo' }] }], 'fault: bad-result'],
+    ['writes its result as a link', [{ development: [{ resultIs: 'link' }] }], 'fault: bad-result'],
+    ['says fail', [{ development: [{ result: { verdict: 'fail' } }] }], 'failed'],
+    [
+      'forges a trailer',
+      [{ development: [{ write: 'x', text: 'x' }, { commit: 'Land\n\nSignalbox-Entry: 0123' }] }],
+      'fault: refused-import',
+    ],
+  ])('of an agent that %s comes to what that is', async (_name, args, expected) => {
+    expect(kindOf(await w.run(await w.request(...args)))).toBe(expected);
+  });
+
+  it('discards what a stage may not commit, and begins the next one without it', async () => {
+    const script = {
+      review: [{ write: 'bad', text: 'x' }, { commit: 'Sneak in' }, { write: 'worse', text: 'y' }],
+      'review@2': [{ run: ['sh', '-c', 'ls; git log --format=%s'] }],
+    };
+    const input = await w.request(script, { stage: { name: 'review', commits: 'forbidden' } });
+    const report = await w.run(input);
+    expect(report).toMatchObject({ outcome: { kind: 'passed' }, head: null, commits: 0 });
+    expect(report.notes.join()).toContain('1 commit(s) discarded');
+    const next = await w.again(input);
+    await w.run(next);
+    const out = readFileSync(runFiles(w.host.paths.run(next.run.runId)).out, 'utf8');
+    expect(out).toBe('README.md\nsrc\nFirst\n');
+  });
+
+  it('keeps the work of a try that failed, shows base as it is now, and counts what was there', async () => {
+    const input = await w.request(
+      {
+        'development@1': [{ write: 'src/a.txt', text: 'mine\n' }, { commit: 'Half' }, { exit: 1 }],
+        onConflict: [{ mergeBase: true }],
+      },
+      { stage: { commits: 'required' } },
+    );
+    const first = await w.run(input);
+    expect(kindOf(first)).toBe('fault: exit-code');
+    w.world.personPush({ 'src/a.txt': 'theirs\n' });
+    rmSync(path.join(w.host.paths.clone('web', input.run.workItem), '.git', 'HEAD'));
+    const second = await w.run(await w.again(input, { head: first.head }));
+    expect(kindOf(second)).toBe('transient: host-lost');
+    const conflict = { kind: 'conflict' as const, base: 'main', paths: ['src/a.txt'], hunks: '<<<' };
+    const third = await w.again(input, { head: first.head, feedback: [conflict] });
+    const again = await w.again(third, { head: first.head, feedback: [conflict] });
+    expect(kindOf(await w.run(again))).toBe('passed');
+    const head = w.world.remoteRef(`refs/signalbox/heads/${input.run.workItem}`);
+    expect(git(w.world.remote, 'show', `${head}:src/a.txt`)).toBe('mine\ntheirs');
+    expect(git(w.world.remote, 'merge-base', '--is-ancestor', 'main', head)).toBe('');
+  });
+});
+
+describe('a run that is interrupted', () => {
+  const waiting = { development: [{ append: '../../../started', text: '{run}\n' }, { waitFor: 'go' }] };
+  const begin = async () => {
+    const input = await w.request(waiting);
+    const environment = new MockActivityEnvironment();
+    const first = environment.run<[], RunReport, () => Promise<RunReport>>(() => runAgent(w.host, input));
+    first.catch(() => undefined);
+    const started = path.join(w.host.paths.root, 'started');
+    await untilTrue(() => existsSync(started) && readFileSync(started, 'utf8').includes(input.run.runId));
+    return { input, environment, first, runDir: w.host.paths.run(input.run.runId) };
+  };
+
+  it('by a shutdown of its worker goes on, and the next attempt sees its end', async () => {
+    const { input, environment, first, runDir } = await begin();
+    environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
+    await expect(first).rejects.toThrow('WORKER_SHUTDOWN');
+    expect(markedProcesses().get(runDir)?.length).toBeGreaterThan(0);
+    writeFileSync(path.join(w.host.paths.clone('web', input.run.workItem), 'go'), '');
+    expect(kindOf(await w.run(input))).toBe('passed');
+    const starts = readFileSync(path.join(w.host.paths.root, 'started'), 'utf8').split('\n');
+    expect(starts.filter((line) => line === input.run.runId)).toHaveLength(1);
+  });
+
+  it('by a stop ends within a moment and says so', async () => {
+    const { input, first, runDir } = await begin();
+    await stopRun(w.host, input.run.runId, 'cancelled by ana');
+    expect(await first).toMatchObject({ outcome: { kind: 'stopped', reason: 'cancelled by ana' } });
+    expect((await getRun(w.db.pool, input.run.runId))?.status).toBe('stopped');
+    expect(markedProcesses().get(runDir) ?? []).toEqual([]);
+  });
+
+  it('by the death of its supervisor is lost, spends nothing and leaves no process', async () => {
+    const { input, first, runDir } = await begin();
+    process.kill(readShim(runDir)?.pid ?? 0, 'SIGKILL');
+    expect(kindOf(await first)).toBe('transient: host-lost');
+    expect((await getRun(w.db.pool, input.run.runId))?.status).toBe('lost');
+    expect(markedProcesses().get(runDir) ?? []).toEqual([]);
+  });
+
+  it('before it began never begins', async () => {
+    const input = await w.request(waiting);
+    await stopRun(w.host, input.run.runId, 'not any more');
+    expect(kindOf(await w.run(input))).toBe('stopped');
+    expect(readSpec(w.host.paths.run(input.run.runId))).toBeNull();
+  });
+
+  it('by an attempt that came later stores nothing', async () => {
+    const { input, first } = await begin();
+    const second = w.run(input);
+    writeFileSync(path.join(w.host.paths.clone('web', input.run.workItem), 'go'), '');
+    const [older, newer] = await Promise.allSettled([first, second]);
+    expect(newer).toMatchObject({ status: 'fulfilled', value: { outcome: { kind: 'passed' } } });
+    // It may find the result of the newer one stored, but never stores its own.
+    if (older.status === 'rejected') expect(String(older.reason)).toContain('another attempt owns the run');
+    expect((await getRun(w.db.pool, input.run.runId))?.fence).toBe(2);
+  });
+
+  it('by its row being given up is ended by the janitor', async () => {
+    const { input, first, runDir } = await begin();
+    await w.db.pool.query(`UPDATE agent_runs SET status = 'lost' WHERE id = $1`, [input.run.runId]);
+    await w.db.pool.query(`UPDATE jobs SET status = 'failed' WHERE run_id = $1`, [input.run.runId]);
+    expect((await janitor(w.host)).ended).toContain(input.run.runId);
+    expect(markedProcesses().get(runDir) ?? []).toEqual([]);
+    await expect(first).rejects.toThrow('another attempt owns the run');
+  });
+});
+
+it('without a profile of that name or `default` is a fault that names the command', async () => {
+  const { rows } = await w.db.pool.query<{ profile: unknown }>('DELETE FROM agent_profiles RETURNING profile');
+  const report = await w.run(await w.request({}));
+  expect(report.outcome).toMatchObject({ kind: 'fault', failureClass: 'profile-missing' });
+  await w.db.pool.query(`INSERT INTO agent_profiles (name, profile) VALUES ('default', $1)`, [rows[0]?.profile]);
+});
+
+it('cleaning up a task takes everything but the logs, whatever its permissions', async () => {
+  const input = await w.request({
+    development: [{ run: ['sh', '-c', 'mkdir -p d/e && cd d && seq 3000 | xargs touch && cd .. && chmod 000 d'] }],
+  });
+  await w.run(input);
+  await cleanUpTask(w.host, 'web', input.run.workItem);
+  expect(existsSync(w.host.paths.clone('web', input.run.workItem))).toBe(false);
+  expect(readdirSync(w.host.paths.run(input.run.runId)).sort()).toEqual([
+    'err.log',
+    'exit.json',
+    'out.jsonl',
+    'shim.json',
+    'shim.log',
+  ]);
+  await cleanUpTask(w.host, 'web', input.run.workItem);
+});

@@ -1,0 +1,89 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkRunId, runCheck } from '../../../activities/checks/run-check.js';
+import type { CheckConfig, CheckRunResult } from '../../../domain/checks/types.js';
+import { getJob } from '../../../store/jobs.js';
+import { updateRepo } from '../../../store/repos.js';
+import type { CheckInput } from '../../../workflows/activities.js';
+import { verdictKey } from '../../../workflows/ids.js';
+import { makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
+import { git } from '../../support/git.js';
+
+let w: AgentWorld;
+beforeAll(async () => {
+  w = await makeAgentWorld();
+});
+afterAll(() => w.end());
+
+const check = (name: string, script: string, more: Partial<CheckConfig> = {}): CheckConfig => ({
+  ...{ name, kind: 'command', command: ['sh', '-c', script], timeout: 20_000, env: {}, needsHistory: false },
+  ...more,
+});
+
+let n = 0;
+async function run(
+  checks: CheckConfig[],
+  setup: string | null = null,
+): Promise<{ result: CheckRunResult; id: string }> {
+  const command = ['sh', '-c', setup ?? ''];
+  const config = {
+    ...w.world.repo.config,
+    checks,
+    setup: setup === null ? null : { command, timeout: 20_000, cache: [], cacheKey: [] },
+  };
+  await updateRepo(w.db.pool, 'web', { config });
+  const commit = w.world.base();
+  const tree = git(w.world.remote, 'rev-parse', `${commit}^{tree}`);
+  const configHash = `c${++n}`;
+  const key = verdictKey('web', tree, configHash);
+  const input: CheckInput = {
+    ...{ key, repo: 'web', tree, configHash, checks: null, queuePrefix: 'q', subscribers: [] },
+    source: { kind: 'base', branch: 'main', commit },
+    settings: { hostStale: 1, backoffBase: 1, backoffMax: 1, maxAttempts: 1 },
+  };
+  const result = await new MockActivityEnvironment().run<[], CheckRunResult, () => Promise<CheckRunResult>>(() =>
+    runCheck(w.host, input, 1),
+  );
+  return { result, id: checkRunId(key, 1) };
+}
+
+it('is green when all checks end with 0, in order, on exactly the tree, with their environment', async () => {
+  const { result, id } = await run([
+    check('first', 'test -f src/a.txt && test ! -e .git && echo "$WHO" > out', { env: { WHO: 'me' } }),
+    check('second', 'grep -q me out && test -z "$SIGNALBOX_TOKEN"'),
+  ]);
+  expect(result).toMatchObject({ kind: 'green' });
+  expect(await getJob(w.db.pool, id)).toMatchObject({ status: 'done', kind: 'check' });
+  expect(readdirSync(w.host.paths.exports)).toEqual([]);
+});
+
+it('is red with the last lines of the first check that fails, and runs no other', async () => {
+  const { result, id } = await run([
+    check('noise', 'echo of another check'),
+    check('unit', 'seq 1000; echo on stderr >&2; exit 3'),
+    check('late', 'touch "$HOME/late"'),
+  ]);
+  if (result.kind !== 'red') throw new Error(JSON.stringify(result));
+  expect(result.failed).toMatchObject({ name: 'unit', exitCode: 3 });
+  const lines = result.failed.tail.split('\n');
+  expect([lines.length, lines[0], lines.at(-1)]).toEqual([200, '802', 'on stderr']);
+  expect(existsSync(`${w.world.root}/late`)).toBe(false);
+  expect(await getJob(w.db.pool, id)).toMatchObject({ status: 'failed', error: 'unit is red' });
+});
+
+it('is red for a missing command and a failing setup, but a fault for one that takes too long', async () => {
+  const missing = await run([check('lint', '', { command: ['./no-such-linter'] })]);
+  expect(missing.result).toMatchObject({ kind: 'red', failed: { name: 'lint', exitCode: 127 } });
+  const setup = await run([check('unit', 'true')], 'echo cannot install; exit 4');
+  expect(setup.result).toMatchObject({ kind: 'red', failed: { name: 'setup', exitCode: 4, tail: 'cannot install' } });
+  const late = await run([check('unit', 'sleep 60', { timeout: 300 })]);
+  expect(late.result).toMatchObject({ kind: 'fault' });
+});
+
+it('has a history to look at where a check wants one', async () => {
+  const { result } = await run([
+    check('log', 'test "$(git log --format=%s | tail -1)" = First', { needsHistory: true }),
+  ]);
+  expect(result).toMatchObject({ kind: 'green' });
+});
