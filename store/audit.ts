@@ -38,6 +38,15 @@ export async function setAuditResult(
   );
 }
 
+/** Who asked for what this row is about; null when there is no such row for this subject. */
+export async function actorOfAudit(db: Db, id: number, subject: string): Promise<string | null> {
+  const row = await queryOne<{ actor: string }>(db, 'SELECT actor FROM audit WHERE id = $1 AND subject = $2', [
+    id,
+    subject,
+  ]);
+  return row?.actor ?? null;
+}
+
 /** Newest first; `before` = only rows with a lower id. */
 export async function listAudit(
   db: Db,

@@ -112,7 +112,10 @@ function requireTexts(input: unknown, needed: string[], optional: string[]): voi
     if (optional.includes(name) && (value === undefined || value === null)) continue;
     if (typeof value !== 'string' || value.length > MAX_TEXT) throw malformed(name);
   }
+  const { intent } = given;
+  if (intent !== undefined && intent !== null && !Number.isSafeInteger(intent))
+    throw malformed('intent', 'a whole number');
 }
 
-const malformed = (field: string): ApplicationFailure =>
-  refusal('invalid-request', `\`${field}\` must be a text`, { faults: [{ field, message: 'must be a text' }] });
+const malformed = (field: string, type = 'a text'): ApplicationFailure =>
+  refusal('invalid-request', `\`${field}\` must be ${type}`, { faults: [{ field, message: `must be ${type}` }] });

@@ -9,6 +9,7 @@ import { mirrorTask } from '../../store/task-mirror.js';
 import type { RecordActivities } from '../../workflows/activities.js';
 import { asActivities } from '../failure.js';
 import { checkRecords } from './checks.js';
+import { withDecider } from './decider.js';
 import type { RecordDeps } from './deps.js';
 import { queueRecords } from './queues.js';
 
@@ -23,7 +24,7 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
 
 type RunRecords = Pick<RecordActivities, 'mirrorTask' | 'requestRun' | 'dropRun' | 'recordDecision' | 'liveHost'>;
 
-function runRecords({ pool, settings }: RecordDeps): RunRecords {
+function runRecords({ pool, client, settings }: RecordDeps): RunRecords {
   return {
     async mirrorTask(mirror) {
       await transaction(pool, (tx) => mirrorTask(tx, mirror));
@@ -41,7 +42,8 @@ function runRecords({ pool, settings }: RecordDeps): RunRecords {
       await transaction(pool, (tx) => dropJob(tx, runId, reason, settings.AGENT_STALE));
     },
 
-    async recordDecision(repo, workItem, generation, decision, intent, mirror) {
+    async recordDecision(repo, workItem, generation, taken, intent, mirror) {
+      const decision = await withDecider({ pool, client }, { repo, workItem }, taken, intent);
       await transaction(pool, async (tx) => {
         const { created } = await recordDecision(tx, { repo, workItem, generation }, decision, intent);
         await mirrorTask(tx, mirror);
