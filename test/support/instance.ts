@@ -10,6 +10,8 @@ import { at, createClient, type Client } from '../../cli/client.js';
 import { createSampleRepository } from '../../cli/demo/sample-repository.js';
 import type { Script } from '../../cli/demo/scripted-agent.js';
 import type { TaskRow } from '../../cli/demo/proofs.js';
+import { findTemporalBinary } from '../../cli/embedded/temporal-binary.js';
+import { readEnvironment } from '../../cli/environment.js';
 
 export interface Ready {
   api: string;
@@ -101,12 +103,17 @@ export class Instance {
   }
 
   /** A profile `default` that runs scripts, and repository `web` on a fresh sample remote; returns the remote. */
-  async addSampleRepository(pipeline: object, name = 'web'): Promise<{ remote: string; first: string }> {
+  async addSampleRepository(
+    pipeline: object | null,
+    name = 'web',
+    more: object = {},
+  ): Promise<{ remote: string; first: string }> {
     const sample = await createSampleRepository(await mkdtemp(path.join(this.dir, 'sample-')));
     const command = [process.execPath, entrypoint('cli/demo/scripted-agent')];
     await this.client.send('PUT', at('agent-profiles', 'default'), { adapter: 'command', command });
     const checks = [{ name: 'unit', kind: 'command', command: [process.execPath, '--test'], timeout: '1m' }];
-    await this.client.send('POST', at('repos'), { id: name, remote: sample.remote, base: 'main', checks, pipeline });
+    const repo = { id: name, remote: sample.remote, base: 'main', checks, pipeline: pipeline ?? undefined, ...more };
+    await this.client.send('POST', at('repos'), repo);
     return sample;
   }
 
@@ -136,6 +143,22 @@ export class Instance {
     throw new Error(
       `not within ${timeoutMs} ms: ${what}; last: ${last instanceof Error ? last.message : JSON.stringify(last)}`,
     );
+  }
+
+  /** Runs `signalbox …` against this instance, as a person in a terminal that nobody can be asked on. */
+  async cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+    const env = { SIGNALBOX_DATA_DIR: this.dataDir };
+    const options = { env, reject: false, stdin: 'ignore' } as const;
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [entrypoint('cli/main'), ...args], options);
+    return { code: exitCode ?? -1, out: stdout, err: stderr };
+  }
+
+  /** Runs the real `temporal …` against the server of this instance; gives its output as JSON. */
+  async temporalCli(...args: string[]): Promise<unknown> {
+    const { cacheDir, variables } = readEnvironment();
+    const { file } = await findTemporalBinary({ cacheDir, variables, log: () => undefined });
+    const { stdout } = await execa(file, [...args, '--address', this.ready.temporal, '--output', 'json']);
+    return JSON.parse(stdout);
   }
 
   async untilTask(name: string, test: (task: TaskRow) => boolean, timeoutMs?: number): Promise<TaskRow> {
