@@ -43,7 +43,7 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
   else if (spec !== null) {
     await noteClone(host, input, spec, { head: taken.head, setUp: ['ran', 'cached'].includes(exit.setup.end) });
   }
-  const notes = [...taken.notes, ...exitNotes(exit)];
+  const notes = [...taken.notes, ...exitNotes(exit), 'ran without a sandbox, as the user of the host'];
   const report = await makeReport(host, repo, input, { outcome, head: taken.head, commits: taken.commits, notes });
   return { report, usage, exitCode: exit.code };
 }

@@ -2,7 +2,8 @@
  * Credentials of a remote, resolved at the moment of use. A secret travels in the environment of that one git process
  * and is answered through GIT_ASKPASS: never in arguments, settings, or a file that stays.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SignalboxError } from '../../domain/errors.js';
 import type { RepoAuth } from '../../domain/repos.js';
@@ -29,7 +30,10 @@ export async function resolveAuth(auth: RepoAuth, lookup: SecretLookup, privateD
       return { env: { GIT_SSH_COMMAND: SSH }, config: [] };
     case 'token': {
       const askpass = path.join(privateDir, 'askpass.sh');
-      await writeFile(askpass, ASKPASS, { mode: 0o700 });
+      // Whole or not at all: another git may be running it now.
+      const fresh = `${askpass}.${randomUUID()}`;
+      await writeFile(fresh, ASKPASS, { mode: 0o700 });
+      await rename(fresh, askpass);
       const secret = (await secretText(auth.ref, lookup)).trim();
       // Forges that look at the user name of a token take this one; the others ignore it.
       return {

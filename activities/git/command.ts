@@ -20,6 +20,8 @@ const FIXED_CONFIG: readonly string[] = [
   'core.logAllRefUpdates=false',
   // A ref may never point to what a power cut took away.
   'core.fsync=all',
+  // A redirect would take credentials to another host.
+  'http.followRedirects=false',
   'core.askPass=',
   'credential.helper=',
   'gc.auto=0',

@@ -12,6 +12,11 @@ import { baseRef, headRef, listRemote, push, readRemote, UPLOAD_PACK } from './r
 import { rangeFault } from './validate.js';
 
 const IMPORT_TIMEOUT = 5 * 60_000;
+/**
+ * The reading side ends before ours: a pipe in place of an object would hold it, and with it the lock, for ever. It
+ * is in a group of its own (coreutils' timeout), so that our kill of the fetch would not reach it.
+ */
+const BOUNDED_UPLOAD_PACK = UPLOAD_PACK.replace('--upload-pack=', '--upload-pack=timeout -s KILL 240 ');
 
 export interface ImportRequest {
   /** The agent's clone: its work tree. */
@@ -30,7 +35,7 @@ export type ImportResult =
 
 /** Brings the branch of a clone into the gate with every object checked. Runs nothing that the clone configures. */
 export async function importHead(host: GitHost, repo: Repo, request: ImportRequest): Promise<ImportResult> {
-  const suspicious = await cloneFault(path.join(request.clone, '.git'));
+  const suspicious = await cloneFault(path.join(request.clone, '.git'), request.branch);
   if (suspicious !== null) return { kind: 'refused', reason: suspicious };
   return withGate(host, repo, async (gate) => {
     const base = (await readRemote(gate, [baseRef(repo)])).get(baseRef(repo));
@@ -39,7 +44,7 @@ export async function importHead(host: GitHost, repo: Repo, request: ImportReque
     await gate.run(['update-ref', '-d', local]);
     const fetched = await gate.run(
       [
-        ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', UPLOAD_PACK],
+        ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', BOUNDED_UPLOAD_PACK],
         ...['--', path.join(request.clone, '.git'), `+refs/heads/${request.branch}:${local}`],
       ],
       { protocols: 'file', timeout: IMPORT_TIMEOUT, answers: [0, 1, 128, -1] },
@@ -69,13 +74,13 @@ async function countCommits(gate: Gate, head: string, without: readonly (string 
 }
 
 /** A repository that points somewhere else would have us read what is not the agent's. */
-async function cloneFault(gitDir: string): Promise<string | null> {
+async function cloneFault(gitDir: string, branch: string): Promise<string | null> {
   for (const name of ['', 'objects', 'refs', 'refs/heads', 'objects/info', 'objects/pack']) {
     const found = await lstat(path.join(gitDir, name)).catch(() => null);
     if (found === null && /^$|^objects$|^refs$/.test(name)) return `the clone has no ${path.join('.git', name)}`;
     if (found !== null && !found.isDirectory()) return `${path.join('.git', name)} of the clone is not a directory`;
   }
-  for (const name of ['HEAD', 'config', 'packed-refs']) {
+  for (const name of ['HEAD', 'config', 'packed-refs', `refs/heads/${branch}`]) {
     const found = await lstat(path.join(gitDir, name)).catch(() => null);
     if (found !== null && !found.isFile()) return `.git/${name} of the clone is not a file`;
   }

@@ -11,7 +11,14 @@ const MAX_NEW_FILES = 100_000;
 /** The reason why `head` can never land on base, or null. */
 export async function rangeFault(gate: Gate, range: Range, head: string): Promise<string | null> {
   if (range.commits.length > MAX_COMMITS) return `more than ${MAX_COMMITS} commits`;
-  return messageFault(range) ?? (await treeFault(gate, range.common, head)) ?? sizeFault(range);
+  const steps = range.commits.map((commit) => `${commit.oid}\n`).join('');
+  return (
+    messageFault(range) ??
+    (await treeFault(gate, [range.common, head])) ??
+    // A rebase lands every commit as it is: what a later one takes back would stay in the history.
+    (await treeFault(gate, ['--stdin', '--no-commit-id', '--root'], steps)) ??
+    sizeFault(range)
+  );
 }
 
 function messageFault({ commits }: Range): string | null {
@@ -27,16 +34,18 @@ function messageFault({ commits }: Range): string | null {
   return null;
 }
 
-async function treeFault(gate: Gate, from: string, head: string): Promise<string | null> {
-  const args = ['diff-tree', '-r', '-z', '--raw', '--no-abbrev', '--no-renames', '--no-ext-diff', from, head];
-  const fields = (await gate.run(args, { binary: true })).stdout.split('\0');
+/** The rules on what changed, between two commits or (by `input`) in each commit that is no merge. */
+async function treeFault(gate: Gate, what: readonly string[], input?: string): Promise<string | null> {
+  const args = ['diff-tree', '-r', '-z', '--raw', '--no-abbrev', '--no-renames', '--no-ext-diff', ...what];
+  const call = { binary: true, ...(input === undefined ? {} : { input }) };
+  const fields = (await gate.run(args, call)).stdout.split('\0');
   const links: { path: string; oid: string }[] = [];
   let added = 0;
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const [oldMode = '', mode = '', , oid = ''] = (fields[i] ?? '').replace(/^:/, '').split(' ');
     const path = Buffer.from(fields[i + 1] ?? '', 'latin1').toString('utf8');
     if (path === '.signalbox' || path.startsWith('.signalbox/')) {
-      return `a change of ${path} needs an approval by scope repos:admin, which is not available`;
+      return `a change of ${path} is for a person to push: no agent may change what steers its own tasks`;
     }
     if (mode === '000000') continue;
     if (oldMode === '000000' && (added += 1) > MAX_NEW_FILES) return `more than ${MAX_NEW_FILES} new files`;

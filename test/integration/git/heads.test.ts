@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -81,6 +82,22 @@ describe('a head', () => {
     expect(await pushHead(host, world.repo, 'ET-1', other, head)).toEqual({ kind: 'pushed', head: other });
   });
 
+  it('is refused where a pipe stands in place of its ref', async () => {
+    work({ 'a.txt': 'a\n' });
+    const ref = path.join(clone, '.git', 'refs', 'heads', BRANCH);
+    rmSync(ref);
+    execFileSync('mkfifo', [ref]);
+    expect(JSON.stringify(await imported())).toMatch(/refused.*is not a file/);
+  });
+
+  it('is refused for a link that leaves the tree, also when a later commit takes it back', async () => {
+    symlinkSync('/etc/passwd', path.join(clone, 'escape'));
+    work({ 'a.txt': 'a\n' });
+    rmSync(path.join(clone, 'escape'));
+    work({ 'b.txt': 'b\n' });
+    expect(JSON.stringify(await imported())).toMatch(/refused.*escape/);
+  });
+
   it('is refused with forged trailers, and also when they reach the remote by another way', async () => {
     work({ 'a.txt': 'a\n' });
     work({ 'b.txt': 'b\n' }, 'Innocent\n\nsignalbox-ENTRY : 123\nTrailer: x');
@@ -97,7 +114,11 @@ describe('a head', () => {
     ['a link that leaves the tree', () => symlinkSync('../../../etc/passwd', path.join(clone, 'l')), /leaves the tree/],
     ['an absolute link', () => symlinkSync('/etc/passwd', path.join(clone, 'l')), /absolute/],
     ['a link around another', () => symlinkSync('src/../../x', path.join(clone, 'l')), /in the middle/],
-    ['settings of ours', () => write(clone, { '.signalbox/pipeline.yaml': 'stages: []\n' }), /repos:admin/],
+    [
+      'settings of ours',
+      () => write(clone, { '.signalbox/pipeline.yaml': 'stages: []\n' }),
+      /only a person may|for a person to push/,
+    ],
     ['a submodule', submodule, /new submodule/],
     ['a path like .git', () => plant('.GIT/config'), /\.git|hasDotgit/i],
     ['a short name of .git', () => plant('git~1/config'), /\.git|hasDotgit/i],
