@@ -14,8 +14,18 @@ export async function cleanUpTask(host: AgentHost, repo: string, workItem: strin
   for (const run of await readdir(host.paths.runs).catch(() => [])) {
     if (run.startsWith(`${repo}.${workItem}.g`)) await keepLogsOnly(host.paths.run(run));
   }
-  await removeTree(host.paths.clone(repo, workItem));
+  const clone = host.paths.clone(repo, workItem);
+  await removeTree(clone);
+  await removeHalfMade(clone);
   await forgetClone(host, repo, workItem);
+}
+
+/** Clones are made beside their place (`<clone>.<uuid>.new`): a worker that dies there leaves a part of one. */
+async function removeHalfMade(clone: string): Promise<void> {
+  for (const name of await readdir(path.dirname(clone)).catch(() => [])) {
+    if (name.startsWith(`${path.basename(clone)}.`))
+      await rm(path.join(path.dirname(clone), name), { recursive: true, force: true });
+  }
 }
 
 const KEPT = ['out.jsonl', 'err.log', 'setup.log', 'shim.log', 'shim.json', 'exit.json'];

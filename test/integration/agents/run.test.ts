@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
@@ -209,7 +209,11 @@ it('cleaning up a task takes everything but the logs, whatever its permissions',
     development: [{ run: ['sh', '-c', 'mkdir -p d/e && cd d && seq 3000 | xargs touch && cd .. && chmod 000 d'] }],
   });
   await w.run(input);
+  // A worker died while it made the clone.
+  const halfMade = `${w.host.paths.clone('web', input.run.workItem)}.6f.new`;
+  mkdirSync(halfMade);
   await cleanUpTask(w.host, 'web', input.run.workItem);
+  expect(existsSync(halfMade)).toBe(false);
   expect(existsSync(w.host.paths.clone('web', input.run.workItem))).toBe(false);
   expect(readdirSync(w.host.paths.run(input.run.runId)).sort()).toEqual([
     'err.log',
