@@ -1,5 +1,5 @@
 /** What the task waits for, in plain words, with who can end it. One place for the API, search and the Web UI. */
-import type { Landed, Counters, TaskStateName, Waiting } from '../tasks.js';
+import type { TaskMirror, TaskStateName, Waiting } from '../tasks.js';
 import { taskName } from '../tasks.js';
 import type { TaskState } from './state.js';
 import { current, iso, type TaskContext } from './turn.js';
@@ -122,16 +122,7 @@ export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
 }
 
 /** What lists show; the workflow adds its run id and a counter, which order the pictures. */
-export interface Picture {
-  state: TaskStateName;
-  stage: string;
-  agentRunning: string | null;
-  head: string | null;
-  waitingOn: Waiting | null;
-  landed: Landed | null;
-  counters: Counters;
-  humanSeconds: number;
-}
+export type Picture = Omit<TaskMirror, 'repo' | 'workItem' | 'generation' | 'runId' | 'seq'>;
 
 const RUNNING: readonly (Waiting['kind'] | undefined)[] = ['agent', 'check', 'merge-queue'];
 
