@@ -4,6 +4,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import { checkRemote, pathKey } from '../../domain/remotes.js';
 import type { Repo, RepoAuth, RepoFacts } from '../../domain/repos.js';
 import { contentId } from '../../domain/content-id.js';
+import { authFault } from './auth.js';
 import { withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
 import { listRemote, openRemote, push, readRemote, type Remote } from './remote.js';
@@ -37,7 +38,7 @@ export async function adoptRemote(host: GitHost, request: AdoptRequest): Promise
     throw new SignalboxError('not-acceptable', `remote: ${checked.reason}`, fault('remote', checked.reason));
   const remote = await openRemote(host, request.remote, request.auth);
   const key = remote.local ? pathKey(await realDirectory(remote.url)) : checked.address.key;
-  const refs = await reach(host, remote);
+  const refs = await reach(host, remote, request.auth);
   const adoptedAt = refs.get(`refs/heads/${request.base}`);
   if (adoptedAt === undefined) {
     const what = refs.size === 0 ? 'the repository is empty' : `there is no branch ${request.base}`;
@@ -57,11 +58,13 @@ const fault = (field: string, message: string): { faults: { field: string; messa
   faults: [{ field, message }],
 });
 
-async function reach(host: GitHost, remote: Remote): Promise<Map<string, string>> {
+async function reach(host: GitHost, remote: Remote, auth: RepoAuth): Promise<Map<string, string>> {
   try {
     return await listRemote(host, remote, []);
   } catch (err) {
     if (!(err instanceof SignalboxError) || err.code !== 'git-infrastructure') throw err;
+    const refused = remote.local ? null : authFault(auth, err.message);
+    if (refused !== null) throw refused;
     throw new SignalboxError('unreachable-remote', err.message, fault('remote', err.message), { cause: err });
   }
 }

@@ -3,7 +3,7 @@
  * and is answered through GIT_ASKPASS: never in arguments, settings, or a file that stays.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SignalboxError } from '../../domain/errors.js';
 import type { RepoAuth } from '../../domain/repos.js';
@@ -42,7 +42,7 @@ export async function resolveAuth(auth: RepoAuth, lookup: SecretLookup, privateD
       };
     }
     case 'ssh-key': {
-      const file = keyFile(auth.ref, lookup);
+      const file = await keyFile(auth.ref, lookup);
       return { env: { GIT_SSH_COMMAND: `${SSH} -o IdentitiesOnly=yes -i ${shellWord(file)}` }, config: [] };
     }
     case 'helper': {
@@ -60,14 +60,14 @@ const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 function splitRef(ref: string | null): { kind: 'env' | 'file'; name: string } {
   const match = /^(env|file):(.+)$/s.exec(ref ?? '');
-  if (match?.[2] === undefined) throw new SignalboxError('unreachable-remote', 'auth.ref: env:NAME or file:PATH');
+  if (match?.[2] === undefined) throw unusable('must be env:NAME or file:PATH');
   return { kind: match[1] === 'env' ? 'env' : 'file', name: match[2] };
 }
 
 function variable(name: string, lookup: SecretLookup): string {
   const value = lookup(name);
   if (value !== undefined && value !== '') return value;
-  throw new SignalboxError('unreachable-remote', `auth: the variable ${name} is not set on this host`);
+  throw unusable(`the variable ${name} is not set on this host`);
 }
 
 async function secretText(ref: string | null, lookup: SecretLookup): Promise<string> {
@@ -76,12 +76,40 @@ async function secretText(ref: string | null, lookup: SecretLookup): Promise<str
   try {
     return await readFile(name, 'utf8');
   } catch (err) {
-    throw new SignalboxError('unreachable-remote', `auth: ${name} cannot be read`, {}, { cause: err });
+    throw unusable(`${name} cannot be read`, err);
   }
 }
 
-/** `file:PATH` is the key; `env:NAME` holds its path. */
-function keyFile(ref: string | null, lookup: SecretLookup): string {
+/** `file:PATH` is the key; `env:NAME` holds its path. Without a key that it can read, ssh would take another one. */
+async function keyFile(ref: string | null, lookup: SecretLookup): Promise<string> {
   const { kind, name } = splitRef(ref);
-  return kind === 'file' ? name : variable(name, lookup);
+  const file = kind === 'file' ? name : variable(name, lookup);
+  try {
+    await access(file, constants.R_OK);
+    return file;
+  } catch (err) {
+    throw unusable(`${file} cannot be read`, err);
+  }
+}
+
+const unusable = (reason: string, cause?: unknown): SignalboxError =>
+  new SignalboxError('unreachable-remote', `auth.ref: ${reason}`, faultIn('auth.ref', reason), { cause });
+
+const faultIn = (field: string, message: string): { faults: { field: string; message: string }[] } => ({
+  faults: [{ field, message }],
+});
+
+const REFUSED = /Authentication failed|could not read (?:Username|Password)|returned error: 40[13]|Permission denied/i;
+const UNKNOWN_HOST = /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i;
+
+/** What git's words say about the credentials, naming the field to change; null where they are about something else. */
+export function authFault(auth: RepoAuth, words: string): SignalboxError | null {
+  if (UNKNOWN_HOST.test(words)) {
+    const reason = `the host key is not the one known here: as the user of the worker, ssh-keyscan HOST >> ~/.ssh/known_hosts, and compare it (${words})`;
+    return new SignalboxError('unreachable-remote', `remote: ${reason}`, faultIn('remote', reason));
+  }
+  if (!REFUSED.test(words)) return null;
+  const field = auth.kind === 'none' ? 'auth.kind' : 'auth.ref';
+  const how = auth.kind === 'none' ? 'the remote asks for credentials' : `the remote does not take this ${auth.kind}`;
+  return new SignalboxError('unreachable-remote', `${field}: ${how} (${words})`, faultIn(field, `${how} (${words})`));
 }
