@@ -7,7 +7,7 @@ export interface HostPaths {
   gate(repo: string): string;
   clone(repo: string, workItem: string): string;
   clones: string;
-  /** A run directory: spec.json, shim.json, out.jsonl, err.log, exit.json, stop. */
+  /** A run directory: shim.json, out.jsonl, err.log, exit.json, stop. */
   run(runId: string): string;
   runs: string;
   /** Exports of trees under check. */

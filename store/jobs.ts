@@ -193,6 +193,25 @@ export async function openAgentJobs(db: Db): Promise<Job[]> {
   );
 }
 
+/** What the rows say of an execution: `running` when somebody accounts for it. */
+export interface Execution {
+  kind: 'agent' | 'check';
+  running: boolean;
+}
+
+/** Those of the given ids that are known, in one query. */
+export async function executions(db: Db, ids: readonly string[]): Promise<Map<string, Execution>> {
+  const rows = await query<Execution & { id: string }>(
+    db,
+    `SELECT coalesce(r.id, j.run_id) AS id, CASE WHEN r.id IS NULL THEN j.kind ELSE 'agent' END AS kind,
+            coalesce(r.status = 'running', false) OR coalesce(j.status = 'running', false) AS running
+       FROM (SELECT * FROM agent_runs WHERE id = ANY ($1)) r
+       FULL JOIN (SELECT * FROM jobs WHERE run_id = ANY ($1)) j ON j.run_id = r.id`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, ...execution }) => [id, execution]));
+}
+
 /** All four counts are always there. `repos` = only these. */
 export async function queueCounts(db: Db, repos: readonly string[] | null = null): Promise<Record<JobStatus, number>> {
   const rows = await query<{ status: JobStatus; n: number }>(

@@ -30,6 +30,11 @@ async function removeHalfMade(clone: string): Promise<void> {
 
 const KEPT = ['out.jsonl', 'err.log', 'setup.log', 'shim.log', 'shim.json', 'exit.json'];
 
+/** Whether a run directory holds anything that `keepLogsOnly` would take away. */
+export async function hasMoreThanLogs(runDir: string): Promise<boolean> {
+  return (await readdir(runDir)).some((name) => !KEPT.includes(name));
+}
+
 /** Ends what is left of a run and deletes everything but its logs and records. */
 export async function keepLogsOnly(runDir: string): Promise<void> {
   await killTree(runDir);

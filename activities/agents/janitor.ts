@@ -5,9 +5,8 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { getJob } from '../../store/jobs.js';
-import { getRun } from '../../store/runs.js';
-import { removeGone, keepLogsOnly, removeTree } from './clean-up.js';
+import { executions, type Execution } from '../../store/jobs.js';
+import { hasMoreThanLogs, keepLogsOnly, removeGone, removeTree } from './clean-up.js';
 import type { AgentHost } from './host.js';
 import { markedProcesses } from './processes.js';
 import { killTree, probe } from './supervisor.js';
@@ -29,17 +28,24 @@ export interface JanitorReport {
 /** Sweeps this host once. */
 export async function janitor(host: AgentHost): Promise<JanitorReport> {
   const report: JanitorReport = { ended: [], removed: [], unattended: [] };
-  const alive = new Map([...markedProcesses()].filter(([dir]) => path.dirname(dir) === host.paths.runs));
-  for (const dir of alive.keys()) {
+  const marked = [...markedProcesses().keys()].filter((dir) => path.dirname(dir) === host.paths.runs);
+  const runs = await readdir(host.paths.runs).catch(() => []);
+  const exported = await readdir(host.paths.exports).catch(() => []);
+  // After the looks: what is begun later than they were taken is not judged by older rows.
+  const known = await executions(host.pool, [
+    ...new Set([...marked.map((dir) => path.basename(dir)), ...runs, ...exported]),
+  ]);
+  const isLive = (id: string): boolean => known.get(id)?.running === true;
+  for (const dir of marked) {
     const runId = path.basename(dir);
-    if (existsSync(dir) && (await isLive(host, runId))) continue;
+    if (existsSync(dir) && isLive(runId)) continue;
     await killTree(dir);
     report.ended.push(runId);
   }
-  for (const runId of await readdir(host.paths.runs).catch(() => [])) await sweepRun(host, runId, report);
-  for (const name of await readdir(host.paths.exports).catch(() => [])) {
+  for (const runId of runs) await sweepRun(host, runId, known.get(runId) ?? null, report);
+  for (const name of exported) {
     const dir = path.join(host.paths.exports, name);
-    if ((await isLive(host, name)) || (await age(dir)) < YOUNG_MS) continue;
+    if (isLive(name) || (await age(dir)) < YOUNG_MS) continue;
     await removeTree(dir);
     report.removed.push(dir);
   }
@@ -47,29 +53,21 @@ export async function janitor(host: AgentHost): Promise<JanitorReport> {
   return report;
 }
 
-async function sweepRun(host: AgentHost, runId: string, report: JanitorReport): Promise<void> {
+async function sweepRun(host: AgentHost, runId: string, row: Execution | null, report: JanitorReport): Promise<void> {
   const dir = host.paths.run(runId);
-  const [run, job] = [await getRun(host.pool, runId), await getJob(host.pool, runId)];
-  if (run?.status === 'running' || job?.status === 'running') {
+  if (row?.running === true) {
     if (probe(dir).state === 'lost') report.unattended.push(runId);
     return;
   }
   const old = await age(dir);
-  const known = run !== null || (job !== null && old < CHECK_LOGS_MS);
-  if (known) {
-    if (existsSync(path.join(dir, 'spec.json')) && old > YOUNG_MS) await keepLogsOnly(dir);
+  if (row?.kind === 'agent' || (row?.kind === 'check' && old < CHECK_LOGS_MS)) {
+    if (old > YOUNG_MS && (await hasMoreThanLogs(dir))) await keepLogsOnly(dir);
     return;
   }
   if (old < YOUNG_MS) return;
   await killTree(dir);
   await rm(dir, { recursive: true, force: true });
   report.removed.push(dir);
-}
-
-/** Somebody accounts for it: a run or check that is running by its row. */
-async function isLive(host: AgentHost, runId: string): Promise<boolean> {
-  if ((await getRun(host.pool, runId))?.status === 'running') return true;
-  return (await getJob(host.pool, runId))?.status === 'running';
 }
 
 async function age(dir: string): Promise<number> {

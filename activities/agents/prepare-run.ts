@@ -6,6 +6,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { taskName } from '../../domain/tasks.js';
 import { findProfile } from '../../store/agent-profiles.js';
+import { lastRunStart, type RunStart } from '../../store/run-keys.js';
 import { getTask, type Task } from '../../store/tasks.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
 import { bundleBase } from '../git/clone.js';
@@ -30,7 +31,8 @@ export async function prepareRun(host: AgentHost, repo: Repo, input: RunAgentInp
   await endOtherRuns(host, input);
   const files = runFiles(host.paths.run(run.runId));
   await mkdir(files.agentDir, { recursive: true, mode: 0o700 });
-  const wanted = { workItem: run.workItem, generation: run.generation, branch: input.branch, head: input.head };
+  const last = await lastRunStart(host.pool, { ...run, host: input.host });
+  const wanted = { workItem: run.workItem, generation: run.generation, branch: input.branch, head: input.head, last };
   const note = await ensureClone(host, repo, wanted);
   const bundle = await bundleBase(host.git, repo, files.bundle, note.base);
   await writeFile(files.prompt, promptText(promptInput(task, input)));
@@ -131,16 +133,14 @@ const leftovers = ({ stage, run }: RunAgentInput): NonNullable<SupervisedSpec['g
     : { message: `Keep what ${run.stage} left uncommitted`, name: 'Signalbox agent', email: 'agent@localhost' };
 
 /** Notes where the clone is now: at the head the remote has, with base as it was given. */
-export async function noteClone(
-  host: AgentHost,
-  input: RunAgentInput,
-  spec: SupervisedSpec,
-  now: NoteNow,
-): Promise<void> {
-  if (spec.git === null) return;
-  const note = { generation: input.run.generation, base: spec.git.baseOid, head: now.head ?? spec.git.start };
-  await writeCloneNote(host, input.run.repo, input.run.workItem, { ...note, setUp: spec.setup === null || now.setUp });
+export async function noteClone(host: AgentHost, input: RunAgentInput, facts: RunStart, now: NoteNow): Promise<void> {
+  const note = { generation: input.run.generation, base: facts.base, head: now.head ?? facts.start };
+  await writeCloneNote(host, input.run.repo, input.run.workItem, { ...note, setUp: facts.setUp || now.setUp });
 }
+
+/** Where a run with this spec begins, to be remembered before it is started; null for one without a clone. */
+export const factsOf = ({ git, setup }: SupervisedSpec): RunStart | null =>
+  git === null ? null : { start: git.start, base: git.baseOid, setUp: setup === null };
 
 interface NoteNow {
   head: string | null;

@@ -2,13 +2,15 @@
  * The files of a run directory, and the two ways they are written: whole (temporary file, fsync, rename) or once (the
  * same, but linked into place, so that exactly one writer wins). Node built-ins only: the shim loads this.
  *
- *   spec.json   what to run                          written by the worker before it spawns a shim
  *   shim.json   who runs it, or a tombstone          created once: the claim
  *   stop        a request to stop, with its reason   written by the worker
  *   exit.json   how it ended                         written by the shim, last of all
  *   out.jsonl, err.log, setup.log, shim.log          output, by reference
  *   result.json the agent's result file, as read     copied by the shim
  *   agent/      prompt and result: the only part that an agent is told of
+ *
+ * An agent that runs as our user can write all of them: they say what to look at, and what is believed in the end is
+ * what Postgres and a signed exit record say (warrant.ts). What to run is in no file with a name.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
@@ -85,7 +87,6 @@ export interface StopRequest {
 }
 
 export const runFiles = (runDir: string) => ({
-  spec: path.join(runDir, 'spec.json'),
   shim: path.join(runDir, 'shim.json'),
   exit: path.join(runDir, 'exit.json'),
   stop: path.join(runDir, 'stop'),
@@ -168,8 +169,6 @@ function readRecord(file: string): object | null {
   }
 }
 
-export const readSpec = (runDir: string): SupervisedSpec | null =>
-  readRecord(runFiles(runDir).spec) as SupervisedSpec | null;
 export const readShim = (runDir: string): ShimRecord | null => readRecord(runFiles(runDir).shim) as ShimRecord | null;
 export const readExit = (runDir: string): ExitRecord | null => readRecord(runFiles(runDir).exit) as ExitRecord | null;
 export const readStop = (runDir: string): StopRequest | null => readRecord(runFiles(runDir).stop) as StopRequest | null;

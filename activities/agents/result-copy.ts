@@ -2,13 +2,17 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { errno, RESULT_LIMIT, runFiles, writeWhole } from './records.js';
+import { hashOf } from './warrant.js';
 
-export type ResultCopy = { result: 'absent' | 'copied'; error: null } | { result: 'refused'; error: string };
+export type ResultCopy =
+  | { result: 'copied'; hash: string; error: null }
+  | { result: 'absent'; hash: null; error: null }
+  | { result: 'refused'; hash: null; error: string };
 
 /** Copies agent/result.json to result.json when it is a regular file of at most 1 MiB. */
 export function copyResult(runDir: string): ResultCopy {
   const files = runFiles(runDir);
-  const refused = (error: string): ResultCopy => ({ result: 'refused', error });
+  const refused = (error: string): ResultCopy => ({ result: 'refused', hash: null, error });
   let fd: number;
   try {
     if (realpathSync(files.agentDir) !== path.join(realpathSync(runDir), 'agent')) {
@@ -17,7 +21,7 @@ export function copyResult(runDir: string): ResultCopy {
     fd = openSync(files.agentResult, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (err) {
     const code = errno(err);
-    if (code === 'ENOENT') return { result: 'absent', error: null };
+    if (code === 'ENOENT') return { result: 'absent', hash: null, error: null };
     if (code === 'ELOOP') return refused('the result file is a symbolic link');
     return refused(`the result file cannot be opened (${code ?? String(err)})`);
   }
@@ -27,8 +31,9 @@ export function copyResult(runDir: string): ResultCopy {
     if (stat.size > RESULT_LIMIT) return refused(`the result file has ${stat.size} bytes; 1 MiB is the most`);
     const buffer = Buffer.alloc(stat.size);
     const length = readSync(fd, buffer, 0, buffer.length, 0);
-    writeWhole(files.result, buffer.toString('utf8', 0, length));
-    return { result: 'copied', error: null };
+    const text = buffer.toString('utf8', 0, length);
+    writeWhole(files.result, text);
+    return { result: 'copied', hash: hashOf(text), error: null };
   } finally {
     closeSync(fd);
   }

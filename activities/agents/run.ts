@@ -13,16 +13,18 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
 import { getRepo } from '../../store/repos.js';
+import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { claimRun, finishRun, getRun, noteRunStarted, type Run } from '../../store/runs.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
 import { isWorkflowCancel, withHeartbeat } from './heartbeat.js';
 import { baseEnvironment, type AgentHost } from './host.js';
-import { prepareRun } from './prepare-run.js';
-import { readSpec, runFiles } from './records.js';
+import { factsOf, prepareRun } from './prepare-run.js';
+import { runFiles } from './records.js';
 import { runEnd, settleRun, type Settled } from './settle-run.js';
-import { probe, startOrAttach, stop, waitForEnd, type RunProbe } from './supervisor.js';
+import { probe, probeAfterStart, startOrAttach, stop, waitForEnd, type RunProbe } from './supervisor.js';
+import { newKey } from './warrant.js';
 
 const LOOK_MS = 10_000;
 
@@ -51,26 +53,25 @@ export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<R
 /** Starts the run unless that was done before; gives a result only when it cannot be started. */
 async function begin(host: AgentHost, repo: Repo, input: RunAgentInput, run: Run): Promise<Settled | null> {
   const runDir = host.paths.run(run.id);
-  if (probe(runDir).state !== 'starting') return null;
-  let spec = readSpec(runDir);
-  if (spec === null) {
-    const prepared = await prepareRun(host, repo, input, run.fence);
-    if (prepared.kind === 'impossible') {
-      const report = {
-        runId: run.id,
-        outcome: prepared.outcome,
-        head: input.head,
-        commits: 0,
-        notes: [],
-        artifacts: {},
-      };
-      return { report, usage: null, exitCode: null };
-    }
-    spec = prepared.spec;
+  if ((await probeAfterStart(runDir)).state !== 'starting') return null;
+  const prepared = await prepareRun(host, repo, input, run.fence);
+  if (prepared.kind === 'impossible') {
+    const report = {
+      runId: run.id,
+      outcome: prepared.outcome,
+      head: input.head,
+      commits: 0,
+      notes: [],
+      artifacts: {},
+    };
+    return { report, usage: null, exitCode: null };
   }
-  if ((await getRun(host.pool, run.id))?.fence !== run.fence) throw superseded(run.id);
+  const { spec } = prepared;
+  const key = newKey();
+  await addRunKey(host.pool, run.id, { key, facts: factsOf(spec) });
+  await requireRun(host, run);
   crashPoint('run-before-start');
-  await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
+  await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
   crashPoint('run-after-start');
   return null;
 }
@@ -86,24 +87,32 @@ async function untilEnd(
   await noteStarted(host, input, run, probe(runDir));
   for (;;) {
     const now = await waitForEnd(runDir, LOOK_MS, ended);
-    if (now.state === 'exited' || now.state === 'lost') return settleRun(host, repo, input, now);
+    const over = now.state === 'exited' || now.state === 'lost';
+    if (over || !ended.aborted) await requireRun(host, run);
+    if (over) return settleRun(host, repo, input, now);
     if (!ended.aborted) continue;
     // The agent goes on without us, unless the workflow itself wants it to end.
     if (!isWorkflowCancel()) throw ended.reason instanceof Error ? ended.reason : new CancelledFailure('detached');
-    await requireFence(host, run);
-    await store(
-      host,
-      run,
-      await settleRun(host, repo, input, await stop(runDir, readSpecOr(run), 'the task cancelled it')),
-    );
+    await requireRun(host, run);
+    const stopped = await stop(runDir, claimOf(run), 'the task cancelled it');
+    await store(host, run, await settleRun(host, repo, input, stopped));
     return Context.current().cancelled;
   }
 }
 
-const readSpecOr = (run: Run) => ({ runId: run.id, attempt: run.attempt, fence: run.fence });
+const claimOf = (run: Run) => ({ runId: run.id, attempt: run.attempt, fence: run.fence });
 
-async function requireFence(host: AgentHost, run: Run): Promise<void> {
-  if ((await getRun(host.pool, run.id))?.fence !== run.fence) throw superseded(run.id);
+/**
+ * Throws `superseded` where another attempt has the run, or nobody wants it any more: it was given up with its host or
+ * its workflow, and then its processes end here.
+ */
+async function requireRun(host: AgentHost, run: Run): Promise<void> {
+  const now = await getRun(host.pool, run.id);
+  if (now?.fence === run.fence && now.status === 'running') return;
+  if (now?.status !== 'running' && now?.report == null) {
+    await stop(host.paths.run(run.id), claimOf(run), 'the run was given up');
+  }
+  throw superseded(run.id);
 }
 
 async function noteStarted(host: AgentHost, { overrides }: RunAgentInput, run: Run, now: RunProbe): Promise<void> {
@@ -120,9 +129,7 @@ async function noteStarted(host: AgentHost, { overrides }: RunAgentInput, run: R
 async function store(host: AgentHost, run: Run, settled: Settled): Promise<RunReport> {
   const stored = await transaction(host.pool, (tx) => finishRun(tx, runEnd(run, settled), host.staleMs));
   if (stored) {
-    // What is not a log is not needed again, and the spec holds the profile's environment.
-    const files = runFiles(host.paths.run(run.id));
-    for (const file of [files.spec, files.bundle]) await rm(file, { force: true });
+    await rm(runFiles(host.paths.run(run.id)).bundle, { force: true });
     return settled.report;
   }
   const report = (await getRun(host.pool, run.id))?.report;

@@ -4,14 +4,17 @@ import type { ExitRecord } from '../../domain/agents/exit.js';
 import { decideOutcome, lostOutcome } from '../../domain/agents/outcome.js';
 import type { RunOutcome, RunReport, Usage } from '../../domain/agents/types.js';
 import type { Repo } from '../../domain/repos.js';
+import type { Pool } from '../../store/db.js';
+import { runKeys, type RunStart } from '../../store/run-keys.js';
 import { listRuns, type Run, type RunEnd } from '../../store/runs.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
 import { importHead, pushHead } from '../git/heads.js';
 import type { AgentHost } from './host.js';
 import { noteClone } from './prepare-run.js';
-import { readSpec, readStop, runFiles } from './records.js';
+import { readStop, runFiles } from './records.js';
 import { killTree, type RunProbe } from './supervisor.js';
 import { blobsAt, forgetClone } from './task-clone.js';
+import { hashOf, isSignedBy } from './warrant.js';
 
 export interface Settled {
   report: RunReport;
@@ -22,30 +25,50 @@ export interface Settled {
 /** Takes over what an ended run did. Safe to repeat: git is asked what is there, and pushes look before they act. */
 export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInput, end: RunProbe): Promise<Settled> {
   const runDir = host.paths.run(input.run.runId);
-  if (end.state !== 'exited') {
+  const vouched = await vouchedEnd(host.pool, input.run.runId, end);
+  if (vouched.kind === 'lost') {
     await killTree(runDir);
     const stopped = readStop(runDir);
-    const reason = end.state === 'lost' ? end.reason : 'the run did not start';
+    const { reason } = vouched;
     const outcome: RunOutcome = stopped === null ? lostOutcome(reason) : { kind: 'stopped', reason: stopped.reason };
     return { report: await makeReport(host, repo, input, { outcome, head: input.head }), usage: null, exitCode: null };
   }
-  const { exit } = end;
-  const spec = readSpec(runDir);
-  const taken = await takeBranch(host, repo, input, exit, spec?.git?.start ?? input.head);
+  const { exit, facts } = vouched;
+  const taken = await takeBranch(host, repo, input, exit, facts?.start ?? input.head);
   const { outcome, usage } = decideOutcome({
     exit,
-    resultText: existsSync(runFiles(runDir).result) ? readFileSync(runFiles(runDir).result, 'utf8') : null,
+    resultText: resultText(runDir, exit),
     commitsMode: input.stage.commits,
     commits: taken.commits + (await carriedCommits(host, input)),
     refused: taken.refused,
   });
   if (exit.phase === 'refresh') await forgetClone(host, input.run.repo, input.run.workItem);
-  else if (spec !== null) {
-    await noteClone(host, input, spec, { head: taken.head, setUp: ['ran', 'cached'].includes(exit.setup.end) });
+  else if (facts !== null) {
+    await noteClone(host, input, facts, { head: taken.head, setUp: ['ran', 'cached'].includes(exit.setup.end) });
   }
   const notes = [...taken.notes, ...exitNotes(exit), 'ran without a sandbox, as the user of the host'];
   const report = await makeReport(host, repo, input, { outcome, head: taken.head, commits: taken.commits, notes });
   return { report, usage, exitCode: exit.code };
+}
+
+export type VouchedEnd = { kind: 'ended'; exit: ExitRecord; facts: RunStart | null } | { kind: 'lost'; reason: string };
+
+/** The end of a run, if the supervisor that we started says so. Whatever else lies in its directory proves nothing. */
+export async function vouchedEnd(pool: Pool, runId: string, end: RunProbe): Promise<VouchedEnd> {
+  if (end.state === 'lost') return { kind: 'lost', reason: end.reason };
+  if (end.state !== 'exited') return { kind: 'lost', reason: 'the run did not start' };
+  const { exit } = end;
+  const by = (await runKeys(pool, runId)).find(({ key }) => isSignedBy(exit, key));
+  if (by === undefined) return { kind: 'lost', reason: 'its exit record is not by the supervisor' };
+  return { kind: 'ended', exit, facts: by.facts };
+}
+
+/** The result file as the supervisor read it; null where there is none, or another one by now. */
+function resultText(runDir: string, exit: ExitRecord): string | null {
+  const file = runFiles(runDir).result;
+  if (exit.result !== 'copied' || !existsSync(file)) return null;
+  const text = readFileSync(file, 'utf8');
+  return hashOf(text) === exit.resultHash ? text : null;
 }
 
 interface Taken {

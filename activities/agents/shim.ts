@@ -1,5 +1,5 @@
 /**
- * The supervisor of one run: `node shim.js <run directory>`. Detached from the worker that started it, so that agents
+ * The supervisor of one run: `node shim.js <run directory>`, with its warrant as file 3. Detached from the worker that started it, so that agents
  * outlive workers; the only parent of the agent, so that it alone learns how it ended; small, so that it starts fast.
  *
  *   claim shim.json (once for ever) → refresh the clone → setup → commands in order → end every process of the run
@@ -14,27 +14,31 @@ import type { CommandEnd, ExitRecord, SetupEnd } from '../../domain/agents/exit.
 import { commitLeftovers, refresh, runGit, type RunGit } from './in-run-git.js';
 import { LimitedLog, type OutputBudget } from './output.js';
 import { bootId, processFacts, runMarks, RunTree } from './processes.js';
-import { readSpec, runFiles, writeOnce, writeWhole, type ShimRecord, type SupervisedSpec } from './records.js';
+import { runFiles, writeOnce, writeWhole, type ShimRecord, type SupervisedSpec } from './records.js';
 import { copyResult } from './result-copy.js';
 import { cacheEntry, restore, save } from './setup-cache.js';
 import { raiseOomScore, runStep, StopWatch, type Step, type StepEnd } from './step.js';
+import { signed, takeWarrant, type Warrant } from './warrant.js';
 
 const SETUP_LOG_LIMIT = 64 * 1024 * 1024;
 
 class Shim {
   readonly #dir: string;
   readonly #spec: SupervisedSpec;
+  readonly #key: string;
   readonly #tree: RunTree;
   readonly #stop: StopWatch;
   readonly #record: ExitRecord;
 
-  constructor(dir: string, spec: SupervisedSpec, proof: string) {
+  constructor(dir: string, { spec, key }: Warrant, proof: string) {
     this.#dir = dir;
     this.#spec = spec;
+    this.#key = key;
     this.#tree = new RunTree(dir, [process.pid]);
     this.#stop = new StopWatch(dir);
     this.#record = {
       proof,
+      mac: '',
       startedAt: new Date().toISOString(),
       at: '',
       phase: 'refresh',
@@ -50,6 +54,7 @@ class Shim {
       outputTruncated: false,
       cutLines: 0,
       result: 'absent',
+      resultHash: null,
       resultError: null,
       leftoversCommitted: false,
       leftoversError: null,
@@ -69,7 +74,7 @@ class Shim {
     r.stoppedBy = this.#stop.by;
     r.stopReason = this.#stop.reason;
     r.at = new Date().toISOString();
-    writeWhole(runFiles(this.#dir).exit, JSON.stringify(r, null, 2));
+    writeWhole(runFiles(this.#dir).exit, JSON.stringify(signed(r, this.#key), null, 2));
   }
 
   async #prepare(): Promise<boolean> {
@@ -140,6 +145,7 @@ class Shim {
     const copied = copyResult(this.#dir);
     this.#record.result = copied.result;
     this.#record.resultError = copied.error;
+    this.#record.resultHash = copied.hash;
   }
 
   async #step(step: Step): Promise<StepEnd> {
@@ -181,10 +187,10 @@ function claim(dir: string, spec: SupervisedSpec): string | null {
 }
 
 const dir = process.argv[2];
-const spec = dir === undefined ? null : readSpec(dir);
-if (dir === undefined || spec === null) throw new Error('usage: shim RUN_DIRECTORY (with spec.json in it)');
+if (dir === undefined) throw new Error('usage: shim RUN_DIRECTORY 3<WARRANT');
+const warrant = takeWarrant();
 raiseOomScore('self', 500);
-const proof = claim(dir, spec);
-if (proof !== null) await new Shim(dir, spec, proof).run();
+const proof = claim(dir, warrant.spec);
+if (proof !== null) await new Shim(dir, warrant, proof).run();
 // Whatever a hostile process holds open, the run is over.
 process.exit(0);

@@ -15,8 +15,9 @@ import type { ExitRecord } from '../../domain/agents/exit.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { entrypoint } from '../entrypoint.js';
 import { bootId, isAlive, killTree, runMarks } from './processes.js';
-import { readExit, readShim, readSpec, runFiles, writeOnce, writeWhole } from './records.js';
+import { readExit, readShim, runFiles, writeOnce, writeWhole } from './records.js';
 import type { ShimRecord, StopRequest, SupervisedSpec } from './records.js';
+import { newKey, openWarrant, type Warrant } from './warrant.js';
 
 export type RunProbe =
   /** A directory without a claim: a shim may be on its way. */
@@ -28,6 +29,8 @@ export type RunProbe =
 /** A shim that has not claimed its run by then is started again; after as many tries the run is declared lost. */
 const CLAIM_MS = 10_000;
 const CLAIM_TRIES = 6;
+/** Longer than a supervisor takes to start: what it will run in must not be made anew under it. */
+const EARLIER_MS = 2_000;
 const POLL_MS = 250;
 /** A stop that the shim has not carried out by then is carried out from here. */
 const STOP_MS = 8_000;
@@ -56,19 +59,19 @@ const isProven = (exit: ExitRecord, shim: ShimRecord): boolean =>
 /**
  * Starts the run, unless somebody did: then attaches. Any number of callers, at once or one after another, killed at
  * any point, start the commands at most once. Gives what is true once the claim stands.
+ * @param key signs the exit record, if it is the supervisor started here that wins the claim
  */
 export async function startOrAttach(
   runDir: string,
   spec: SupervisedSpec,
   env: Record<string, string>,
+  key: string = newKey(),
 ): Promise<Exclude<RunProbe, { state: 'starting' }>> {
-  const files = runFiles(runDir);
-  mkdirSync(files.agentDir, { recursive: true, mode: 0o700 });
+  mkdirSync(runFiles(runDir).agentDir, { recursive: true, mode: 0o700 });
   for (let tries = 0; tries < CLAIM_TRIES; tries += 1) {
     const now = probe(runDir);
     if (now.state !== 'starting') return now;
-    if (readSpec(runDir) === null) writeWhole(files.spec, JSON.stringify(spec, null, 2));
-    spawnShim(runDir, spec.runId, env);
+    spawnShim(runDir, { spec, key }, env);
     await until(runDir, CLAIM_MS, () => probe(runDir).state !== 'starting');
   }
   await declareLost(runDir, spec, 'its supervisor could not be started');
@@ -78,20 +81,28 @@ export async function startOrAttach(
   return now;
 }
 
-function spawnShim(runDir: string, runId: string, env: Record<string, string>): void {
+/** What is true of a run once a supervisor that an earlier attempt may have started had time to claim it. */
+export async function probeAfterStart(runDir: string): Promise<RunProbe> {
+  if (existsSync(runDir)) await until(runDir, EARLIER_MS, () => probe(runDir).state !== 'starting');
+  return probe(runDir);
+}
+
+function spawnShim(runDir: string, warrant: Warrant, env: Record<string, string>): void {
   const log = openSync(runFiles(runDir).shimLog, 'a', 0o600);
+  const given = openWarrant(runDir, warrant);
   try {
     const child = spawn(process.execPath, [entrypoint('activities/agents/shim'), runDir], {
       cwd: runDir,
-      env: { ...env, ...runMarks(runId, runDir) },
+      env: { ...env, ...runMarks(warrant.spec.runId, runDir) },
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, given],
     });
     // A failed spawn shows as a claim that does not come.
     child.once('error', () => undefined);
     child.unref();
   } finally {
     closeSync(log);
+    closeSync(given);
   }
 }
 

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { Repo } from '../../domain/repos.js';
+import type { RunStart } from '../../store/run-keys.js';
 import { makeClone } from '../git/clone.js';
 import { withGate } from '../git/gate.js';
 import { fetchRefs, listRemote } from '../git/remote.js';
@@ -47,6 +48,8 @@ export interface CloneWanted {
   branch: string;
   /** Head on the remote; null = none yet. */
   head: string | null;
+  /** Where the last run here began; null = there was none. */
+  last: RunStart | null;
 }
 
 /** Gives the clone's note, with a new clone where the present one will not do. */
@@ -54,13 +57,17 @@ export async function ensureClone(host: AgentHost, repo: Repo, wanted: CloneWant
   const { workItem, generation, branch } = wanted;
   const dir = host.paths.clone(repo.id, workItem);
   const note = readCloneNote(host, repo.id, workItem);
-  const fits = note?.generation === generation && (wanted.head === null || note.head === wanted.head);
-  if (note !== null && fits && existsSync(dir)) return note;
+  if (note !== null && fits(note, wanted) && existsSync(dir)) return note;
   const from = wanted.head ?? (await branchOnRemote(host, repo, branch));
   const made = await makeClone(host.git, repo, { dir, branch, workItem, head: from });
   const fresh: CloneNote = { generation, base: made.base, head: made.head, setUp: false };
   await writeCloneNote(host, repo.id, workItem, fresh);
   return fresh;
+}
+
+/** The note lies where an agent might write: it only counts where it says what Postgres and the remote say. */
+function fits(note: CloneNote, { generation, head, last }: CloneWanted): boolean {
+  return note.generation === generation && note.base === last?.base && note.head === (head ?? last.start);
 }
 
 /** A branch of that name which is on the remote already is where the task begins; null if there is none. */

@@ -3,12 +3,14 @@
  * environment of its own, logs on disk. A repeat after a lost worker joins the execution that runs.
  */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { decideCheck } from '../../domain/checks/run-result.js';
 import type { CheckConfig, CheckRunResult } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
+import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
@@ -17,15 +19,21 @@ import { exportTree } from '../git/export.js';
 import { removeTree } from '../agents/clean-up.js';
 import { isWorkflowCancel, withHeartbeat } from '../agents/heartbeat.js';
 import { baseEnvironment, type AgentHost } from '../agents/host.js';
-import { readSpec, runFiles, type SupervisedSpec } from '../agents/records.js';
-import { killTree, probe, startOrAttach, stop, waitForEnd, type RunProbe } from '../agents/supervisor.js';
+import { runFiles, type SupervisedSpec } from '../agents/records.js';
+import { vouchedEnd, type VouchedEnd } from '../agents/settle-run.js';
+import { killTree, probeAfterStart, startOrAttach, stop, waitForEnd, type RunProbe } from '../agents/supervisor.js';
+import { newKey } from '../agents/warrant.js';
 
 const LOOK_MS = 10_000;
 const LOG_LIMIT = 256 * 1024 * 1024;
 const TAIL_READ = 256 * 1024;
 
-/** Id of an execution: of its run directory, export and job. */
-export const checkRunId = (key: string, attempt: number): string => `check-${contentId(key)}-${attempt}`;
+/**
+ * Id of an execution: of its run directory, export and job. `asked` is the workflow run that wants it: one that was
+ * given up, and is still at work somewhere, shares nothing with the next one for the same key.
+ */
+export const checkRunId = (key: string, asked: string, attempt: number): string =>
+  `check-${contentId(key, asked)}-${attempt}`;
 
 /** Runs the checks once. Everything that is not the content's doing comes back as a fault. */
 export async function runCheck(host: AgentHost, input: CheckInput, attempt: number): Promise<CheckRunResult> {
@@ -33,19 +41,21 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
   if (repo === null) throw new SignalboxError('not-found', `there is no repository ${input.repo}`);
   const checks = repo.config.checks.filter((c) => input.checks === null || input.checks.includes(c.name));
   if (checks.length === 0) return { kind: 'green', seconds: 0 };
-  const runId = checkRunId(input.key, attempt);
+  const runId = checkRunId(input.key, Context.current().info.workflowExecution?.runId ?? '', attempt);
   const runDir = host.paths.run(runId);
   await startCheckJob(host.pool, { runId, repo: repo.id, workItem: workItemOf(input), workflowId: workflowOf(input) });
   return withHeartbeat(
     () => ({ runId }),
     async (ended) => {
-      if (probe(runDir).state === 'starting') {
-        const spec = readSpec(runDir) ?? (await prepare(host, repo, input, checks, runId));
-        await startOrAttach(runDir, spec, baseEnvironment(host.lookup));
+      if ((await probeAfterStart(runDir)).state === 'starting') {
+        const spec = await prepare(host, repo, input, checks, runId);
+        const key = newKey();
+        await addRunKey(host.pool, runId, { key, facts: null });
+        await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
       }
       const end = await untilEnd(runDir, runId, ended);
       crashPoint('check-before-result');
-      const result = resultOf(runDir, end, repo, checks);
+      const result = resultOf(runDir, await vouchedEnd(host.pool, runId, end), repo, checks);
       await killTree(runDir);
       await removeTree(`${host.paths.exports}/${runId}`);
       await finishCheckJob(host.pool, runId, errorOf(result));
@@ -100,8 +110,8 @@ async function untilEnd(runDir: string, runId: string, ended: AbortSignal): Prom
   }
 }
 
-function resultOf(runDir: string, end: RunProbe, repo: Repo, checks: readonly CheckConfig[]): CheckRunResult {
-  if (end.state !== 'exited') return { kind: 'fault', reason: end.state === 'lost' ? end.reason : 'not started' };
+function resultOf(runDir: string, end: VouchedEnd, repo: Repo, checks: readonly CheckConfig[]): CheckRunResult {
+  if (end.kind === 'lost') return { kind: 'fault', reason: end.reason };
   const { exit } = end;
   const files = runFiles(runDir);
   const inSetup = exit.setup.end === 'failed';

@@ -24,6 +24,8 @@ export type SetupEnd = 'none' | 'cached' | 'ran' | 'failed' | 'timeout';
 export interface ExitRecord {
   /** Only the process that claimed the run knows it: shim.json holds its hash. */
   proof: string;
+  /** HMAC of the rest under the key that the worker gave the supervisor at its start. */
+  mac: string;
   /** RFC 3339. */
   startedAt: string;
   at: string;
@@ -46,6 +48,8 @@ export interface ExitRecord {
   /** Lines over the line limit, cut. */
   cutLines: number;
   result: 'absent' | 'copied' | 'refused';
+  /** SHA-256 of the copy; null where there is none. */
+  resultHash: string | null;
   resultError: string | null;
   leftoversCommitted: boolean;
   /** Why what was left uncommitted could not be committed. */

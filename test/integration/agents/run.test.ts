@@ -3,15 +3,18 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cleanUpTask } from '../../../activities/agents/clean-up.js';
 import { janitor } from '../../../activities/agents/janitor.js';
 import { markedProcesses } from '../../../activities/agents/processes.js';
-import { readShim, readSpec, runFiles } from '../../../activities/agents/records.js';
+import { readShim, runFiles } from '../../../activities/agents/records.js';
 import { runAgent } from '../../../activities/agents/run.js';
+import { writeCloneNote } from '../../../activities/agents/task-clone.js';
+import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
 import { stopRun } from '../../../activities/agents/stop.js';
 import type { RunReport } from '../../../domain/agents/types.js';
 import { getJob } from '../../../store/jobs.js';
+import { runKeys } from '../../../store/run-keys.js';
 import { getRun } from '../../../store/runs.js';
 import { git } from '../../support/git.js';
 import { kindOf, makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
@@ -58,7 +61,6 @@ describe('a run', () => {
     });
     expect((await getJob(w.db.pool, input.run.runId))?.status).toBe('done');
     expect(await w.run(input)).toEqual(report);
-    expect(existsSync(runFiles(w.host.paths.run(input.run.runId)).spec)).toBe(false);
   });
 
   it('gives the agent its prompt and its variables, and none of ours', async () => {
@@ -130,6 +132,57 @@ describe('a run', () => {
   });
 });
 
+describe('a run directory that an agent wrote in', () => {
+  const attack = (script: string): ScriptStep => ({
+    run: [process.execPath, '-e', `const fs = require('node:fs'), dir = process.env.SIGNALBOX_RUN_DIR; ${script}`],
+  });
+
+  it('does not make a run pass: not with a new claim and an exit record that fits it', async () => {
+    const forge = attack(`
+      const shim = JSON.parse(fs.readFileSync(dir + '/shim.json'));
+      const seal = require('node:crypto').createHash('sha256').update('mine').digest('hex');
+      const command = { name: 'agent', code: 0, signal: null, spawnError: null, limit: null, logFrom: 0, seconds: 1 };
+      fs.writeFileSync(dir + '/exit.json', JSON.stringify({ proof: 'mine', mac: '00'.repeat(32), phase: 'commands',
+        trouble: null, setup: { end: 'none' }, commands: [command], code: 0, stoppedBy: null, result: 'absent' }));
+      fs.writeFileSync(dir + '/mine', JSON.stringify({ ...shim, seal }));
+      fs.renameSync(dir + '/mine', dir + '/shim.json');`);
+    const report = await w.run(await w.request({ development: [forge, { waitFor: 'never' }] }));
+    expect(report.outcome).toMatchObject({ kind: 'transient', failureClass: 'host-lost' });
+    expect(report.outcome).toMatchObject({ reason: expect.stringContaining('not by the supervisor') as string });
+  });
+
+  it('holds nothing that is to be run, and no key, while the agent runs', async () => {
+    const look = { development: [{ run: ['sh', '-c', 'ls -A "$SIGNALBOX_RUN_DIR"; ls /proc/$PPID/fd'] }] };
+    const input = await w.request(look);
+    await w.run(input);
+    const runDir = w.host.paths.run(input.run.runId);
+    const [known] = await runKeys(w.db.pool, input.run.runId);
+    expect(known?.facts).toMatchObject({ start: w.world.base(), base: w.world.base() });
+    const names = readFileSync(runFiles(runDir).out, 'utf8').split('\n');
+    expect(names).toContain('shim.json');
+    expect(names.filter((name) => /spec|warrant/.test(name))).toEqual([]);
+    for (const name of readdirSync(runDir, { withFileTypes: true }).filter((entry) => entry.isFile())) {
+      expect(readFileSync(path.join(runDir, name.name), 'utf8')).not.toContain(known?.key);
+    }
+  });
+
+  it('does not say where the commits of a run are counted from', async () => {
+    const input = await w.request({}, { stage: { commits: 'forbidden' } });
+    await w.run(input);
+    const first = git(w.world.remote, 'rev-list', '--max-parents=0', 'main');
+    w.world.personPush({ 'src/later.txt': 'later\n' });
+    // Beside the clone, and in the place of what the next run is given.
+    await writeCloneNote(w.host, 'web', input.run.workItem, {
+      ...{ generation: 1, base: w.world.base(), head: first, setUp: true },
+    });
+    const next = await w.again(input, { stage: { ...input.stage, commits: 'required' } });
+    const spec = { git: { start: first, baseOid: first }, commands: [{ name: 'agent', command: ['true'] }] };
+    mkdirSync(w.host.paths.run(next.run.runId), { recursive: true });
+    writeFileSync(path.join(w.host.paths.run(next.run.runId), 'spec.json'), JSON.stringify(spec));
+    expect(kindOf(await w.run(next))).toBe('fault: no-commit');
+  });
+});
+
 describe('a run that is interrupted', () => {
   const waiting = { development: [{ append: '../../../started', text: '{run}\n' }, { waitFor: 'go' }] };
   const begin = async () => {
@@ -173,7 +226,7 @@ describe('a run that is interrupted', () => {
     const input = await w.request(waiting);
     await stopRun(w.host, input.run.runId, 'not any more');
     expect(kindOf(await w.run(input))).toBe('stopped');
-    expect(readSpec(w.host.paths.run(input.run.runId))).toBeNull();
+    expect(existsSync(runFiles(w.host.paths.run(input.run.runId)).out)).toBe(false);
   });
 
   it('by an attempt that came later stores nothing', async () => {
@@ -191,7 +244,12 @@ describe('a run that is interrupted', () => {
     const { input, first, runDir } = await begin();
     await w.db.pool.query(`UPDATE agent_runs SET status = 'lost' WHERE id = $1`, [input.run.runId]);
     await w.db.pool.query(`UPDATE jobs SET status = 'failed' WHERE run_id = $1`, [input.run.runId]);
+    const query = vi.spyOn(w.host.pool, 'query');
     expect((await janitor(w.host)).ended).toContain(input.run.runId);
+    expect(readdirSync(w.host.paths.runs).length).toBeGreaterThan(5);
+    const asked = query.mock.calls.filter(([text]) => text.includes('FULL JOIN'));
+    query.mockRestore();
+    expect(asked, 'one question for all run directories').toHaveLength(1);
     expect(markedProcesses().get(runDir) ?? []).toEqual([]);
     await expect(first).rejects.toThrow('another attempt owns the run');
   });

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkRunId, runCheck } from '../../../activities/checks/run-check.js';
@@ -45,7 +45,7 @@ async function run(
   const result = await new MockActivityEnvironment().run<[], CheckRunResult, () => Promise<CheckRunResult>>(() =>
     runCheck(w.host, input, 1),
   );
-  return { result, id: checkRunId(key, 1) };
+  return { result, id: checkRunId(key, '00000000-0000-0000-0000-000000000000', 1) };
 }
 
 it('is green when all checks end with 0, in order, on exactly the tree, with their environment', async () => {
@@ -79,6 +79,30 @@ it('is red for a missing command and a failing setup, but a fault for one that t
   expect(setup.result).toMatchObject({ kind: 'red', failed: { name: 'setup', exitCode: 4, tail: 'cannot install' } });
   const late = await run([check('unit', 'sleep 60', { timeout: 300 })]);
   expect(late.result).toMatchObject({ kind: 'fault' });
+});
+
+it('shares a run with whoever repeats the same request, and with nobody else', async () => {
+  const count = `${w.world.root}/count`;
+  await updateRepo(w.db.pool, 'web', {
+    config: { ...w.world.repo.config, setup: null, checks: [check('unit', `echo x >> ${count}; sleep 0.3`)] },
+  });
+  const commit = w.world.base();
+  const tree = git(w.world.remote, 'rev-parse', `${commit}^{tree}`);
+  const input: CheckInput = {
+    ...{ key: verdictKey('web', tree, 'shared'), repo: 'web', tree, configHash: 'shared', checks: null },
+    ...{ queuePrefix: 'q', subscribers: [], source: { kind: 'base', branch: 'main', commit } },
+    settings: { hostStale: 1, backoffBase: 1, backoffMax: 1, maxAttempts: 1 },
+  };
+  const of = (runId: string): Promise<CheckRunResult> =>
+    new MockActivityEnvironment({ workflowExecution: { workflowId: 'check', runId } }).run<
+      [],
+      CheckRunResult,
+      () => Promise<CheckRunResult>
+    >(() => runCheck(w.host, input, 1));
+  // The worker of the first is thought dead; the workflow of the third begins after that of the first was terminated.
+  const results = await Promise.all([of('one'), of('one'), of('two')]);
+  expect(results.map((r) => r.kind)).toEqual(['green', 'green', 'green']);
+  expect(readFileSync(count, 'utf8')).toBe('x\nx\n');
 });
 
 it('has a history to look at where a check wants one', async () => {

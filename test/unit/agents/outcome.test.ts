@@ -5,6 +5,7 @@ import { decideOutcome, type RunFacts } from '../../../domain/agents/outcome.js'
 
 const ended = (more: Partial<ExitRecord> = {}): ExitRecord => ({
   proof: '',
+  mac: '',
   startedAt: '',
   at: '',
   phase: 'commands',
@@ -20,6 +21,7 @@ const ended = (more: Partial<ExitRecord> = {}): ExitRecord => ({
   outputTruncated: false,
   cutLines: 0,
   result: 'absent',
+  resultHash: null,
   resultError: null,
   leftoversCommitted: false,
   leftoversError: null,
