@@ -28,7 +28,10 @@ export interface Way {
 /** fetch with object checks, merge-tree, commit-tree, leased push, read-back; every write is synced, as with us. */
 export async function bareWay(dir: string, { remote }: Synthetic): Promise<Way> {
   const gate = path.join(dir, 'bare-gate.git');
-  await execa('git', ['clone', '-q', '--bare', remote, gate], { env: IDENTITY });
+  // Base alone (a local clone links every object): a head arrives with its landing, as it does with us.
+  await execa('git', ['clone', '-q', '--bare', '--no-local', '--single-branch', '--branch', 'main', remote, gate], {
+    env: IDENTITY,
+  });
   for (const [key, value] of Object.entries(SAFE)) await benchGit(gate, 'config', key, value);
   return {
     async land(head) {

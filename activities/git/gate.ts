@@ -2,9 +2,9 @@
  * The gate: a private bare repository per registered repository, where imports are looked at and landings are made.
  * It holds no authoritative branch and no setting of anybody else, and is made anew whenever it looks damaged.
  */
-import { access, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { SignalboxError } from '../../domain/errors.js';
 import { formatCommit, parseCommit, type CommitObject } from '../../domain/merge-queue/commit.js';
 import type { Repo } from '../../domain/repos.js';
@@ -33,26 +33,44 @@ export interface Gate {
 /** Runs `action` in the gate of `repo` while holding its lock. Throws `gate-busy`, `git-infrastructure`. */
 export async function withGate<T>(host: GitHost, repo: Repo, action: (gate: Gate) => Promise<T>): Promise<T> {
   const dir = host.paths.gate(repo.id);
-  return withFlock(`${dir.replace(/\.git$/, '')}.flock`, host.lockWaitMs, async (fd) => {
+  const objects = openObjects(host.git, dir);
+  let opened: string | null = null;
+  // Reading needs no lock, so git for it starts while we wait for ours.
+  const meanwhile = async (): Promise<void> => {
+    opened = await identityOf(dir);
+    if (opened !== null) objects.warm();
+  };
+  const locked = async (fd: number): Promise<T> => {
     await openDirectory(host, repo, dir);
+    // Made anew: the next question starts git in the new one.
+    if ((await identityOf(dir)) !== opened) await objects.close();
     const run = (args: readonly string[], call: GitCall = {}): Promise<GitResult> =>
       host.git.run(args, { gitDir: dir, lockFd: fd, ...call });
-    const remote = await openRemote(host, repo.remote, repo.config.auth);
     const text = async (args: readonly string[], call?: GitCall): Promise<string> =>
       (await run(args, call)).stdout.replace(/\n$/, '');
-    const objects = openObjects(host.git, dir);
     try {
+      const remote = await openRemote(host, repo.remote, repo.config.auth);
       return await action({ host, repo, dir, remote, objects, run, text });
     } catch (err) {
       if (err instanceof SignalboxError && err.code === 'git-infrastructure' && DAMAGE.test(err.message)) {
         await writeFile(path.join(dir, SUSPECT), err.message);
       }
       throw err;
-    } finally {
-      await objects.close();
     }
-  });
+  };
+  try {
+    return await withFlock(`${dir.replace(/\.git$/, '')}.flock`, host.lockWaitMs, locked, meanwhile);
+  } finally {
+    await objects.close();
+  }
 }
+
+/** Tells a directory from one that is made later in its place, which may get its inode. */
+const identityOf = (dir: string): Promise<string | null> =>
+  stat(dir).then(
+    ({ ino, birthtimeMs }) => `${ino} ${birthtimeMs}`,
+    () => null,
+  );
 
 async function openDirectory(host: GitHost, repo: Repo, dir: string): Promise<void> {
   const identity = `1 ${repo.remoteKey} ${repo.base}\n`;
@@ -115,6 +133,16 @@ export async function readCommit(gate: Gate, oid: string): Promise<CommitObject 
   return commit;
 }
 
-export function writeCommit(gate: Gate, commit: CommitObject): Promise<string> {
-  return gate.text(['hash-object', '-t', 'commit', '-w', '--stdin'], { input: formatCommit(commit) });
+/** Its id; a commit that is there already is not written again. */
+export async function writeCommit(gate: Gate, commit: CommitObject): Promise<string> {
+  const text = formatCommit(commit);
+  const oid = objectId('commit', text, commit.tree.length === 64 ? 'sha256' : 'sha1');
+  if (await hasObject(gate, oid)) return oid;
+  return gate.text(['hash-object', '-t', 'commit', '-w', '--stdin'], { input: text });
+}
+
+/** The id that git gives an object: the hash of its type, its length in bytes and its content. */
+function objectId(type: string, content: string, algorithm: 'sha1' | 'sha256'): string {
+  const bytes = Buffer.from(content, 'utf8');
+  return createHash(algorithm).update(`${type} ${bytes.length}\0`).update(bytes).digest('hex');
 }

@@ -11,10 +11,18 @@ import { inherited } from './command.js';
 
 const turns = new Map<string, Promise<unknown>>();
 
-/** Runs `action` while this process holds the lock; callers of one process take turns. Throws `gate-busy`. */
-export async function withFlock<T>(file: string, waitMs: number, action: (fd: number) => Promise<T>): Promise<T> {
+/**
+ * Runs `action` while this process holds the lock; callers of one process take turns. `meanwhile` runs in our turn,
+ * while we wait for other processes. Throws `gate-busy`.
+ */
+export async function withFlock<T>(
+  file: string,
+  waitMs: number,
+  action: (fd: number) => Promise<T>,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<T> {
   const before = turns.get(file) ?? Promise.resolve();
-  const mine = before.then(() => locked(file, waitMs, action));
+  const mine = before.then(() => locked(file, waitMs, action, meanwhile));
   // The next in line waits for the end, not for the success.
   const settled = mine.then(
     () => undefined,
@@ -28,16 +36,22 @@ export async function withFlock<T>(file: string, waitMs: number, action: (fd: nu
   }
 }
 
-async function locked<T>(file: string, waitMs: number, action: (fd: number) => Promise<T>): Promise<T> {
+async function locked<T>(
+  file: string,
+  waitMs: number,
+  action: (fd: number) => Promise<T>,
+  meanwhile: () => Promise<void>,
+): Promise<T> {
   await mkdir(path.dirname(file), { recursive: true });
   const handle = await open(file, 'a', 0o600);
   try {
     // The lock belongs to the open file description that the child shares with us: when it exits, we hold it.
     const seconds = String(Math.max(waitMs, 0) / 1000);
-    const result = await execa('flock', ['-w', seconds, '3'], {
+    const taking = execa('flock', ['-w', seconds, '3'], {
       stdio: ['ignore', 'pipe', 'pipe', inherited(handle.fd)],
       reject: false,
     });
+    const [result] = await Promise.all([taking, meanwhile()]);
     if (result.exitCode === 1) {
       throw new SignalboxError('gate-busy', `another process holds ${path.basename(file)}`, { retryAfter: 5 });
     }

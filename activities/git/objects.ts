@@ -21,21 +21,24 @@ export interface GitObject extends ObjectInfo {
 export interface ObjectReader {
   info(names: readonly string[]): Promise<(ObjectInfo | null)[]>;
   contents(names: readonly string[]): Promise<(GitObject | null)[]>;
+  /** Starts git now, so that it is ready when the first question comes. */
+  warm(): void;
   close(): Promise<void>;
 }
 
 const ARGS = ['cat-file', '--batch-command=%(objectname) %(objecttype) %(objectsize)', '--buffer'];
 
-/** Starts nothing before the first question. Questions throw `git-infrastructure` where git ends instead of answering. */
+/** Starts nothing before the first question or `warm`. Questions throw `git-infrastructure` where git ends instead of answering. */
 export function openObjects(git: Git, gitDir: string): ObjectReader {
   let session: Session | null = null;
   let turn: Promise<unknown> = Promise.resolve();
 
+  const open = (): Session => (session ??= new Session(git.open(ARGS, { gitDir })));
+
   function ask<T>(command: string, names: readonly string[], read: (s: Session) => Promise<T>): Promise<(T | null)[]> {
     if (names.length === 0) return Promise.resolve([]);
     const answer = turn.then(async () => {
-      session ??= new Session(git.open(ARGS, { gitDir }));
-      const current = session;
+      const current = open();
       try {
         return await current.ask(command, names, read);
       } catch (err) {
@@ -56,6 +59,7 @@ export function openObjects(git: Git, gitDir: string): ObjectReader {
   return {
     info: (names) => ask('info', names, (s) => s.header()),
     contents: (names) => ask('contents', names, (s) => s.object()),
+    warm: () => void open(),
     async close() {
       await turn;
       session?.child.stdin.end();

@@ -34,10 +34,13 @@ export async function prepare(
   if (range === null) return { kind: 'refused', reason: `the remote no longer has the head ${request.head}` };
   if (range.kind === 'contained') return { kind: 'contained', baseOid: base };
   if (range.kind === 'unrelated') return { kind: 'refused', reason: range.reason };
-  const fault = await rangeFault(gate, range, request.head);
-  if (fault !== null) return { kind: 'refused', reason: fault };
   gate.host.heartbeat('merge');
-  return plan(gate, request, { base, tip }, range);
+  // A plan only writes objects: one of a range that is refused is dropped.
+  const [fault, planned] = await Promise.all([
+    rangeFault(gate, range, request.head),
+    plan(gate, request, { base, tip }, range),
+  ]);
+  return fault === null ? planned : { kind: 'refused', reason: fault };
 }
 
 /** The landing of this entry, or of this task in this generation: by the store, else by the history of base. */
@@ -50,7 +53,7 @@ async function findPrevious(
   return (
     (await records.landingOfEntry(request.entry)) ??
     (await records.landingOfTask(request.repo, request.workItem, request.generation)) ??
-    (await findLanding(gate, request, gate.repo.adoptedAt, base))
+    (await findLanding(gate, request, base))
   );
 }
 
@@ -62,7 +65,7 @@ async function openState(
   acceptTip: string | null,
 ): Promise<RemoteState | QueueBlock> {
   const refs = [baseRef(gate.repo), tipRef(gate.repo), headRef(gate.repo, request.workItem)];
-  const found = await readRemote(gate, refs);
+  const found = await readRemote(gate, refs, request.head);
   const base = found.get(baseRef(gate.repo));
   if (base === undefined) return baseMissing(gate);
   const anchor = acceptTip ?? (await records.lastLanding(request.repo, request.base))?.commit ?? gate.repo.adoptedAt;

@@ -1,27 +1,19 @@
 /** Finds landings in the history of base by what proves them. */
 import { provenLanding, type LandingFacts } from '../../domain/merge-queue/plan.js';
-import { COMMITTER, identSeconds, type CommitObject } from '../../domain/merge-queue/commit.js';
+import { identSeconds, type CommitObject } from '../../domain/merge-queue/commit.js';
 import type { EntryIdentity, Landing } from '../../domain/merge-queue/types.js';
 import { baseAttributes } from './compute.js';
-import { readCommits, type Gate } from './gate.js';
+import type { Gate } from './gate.js';
+import { claimedLandings } from './landing-index.js';
 
 /**
- * The landing of this entry, or of this task in this generation, among the first parents from `from` (excluded) to
- * `tip`. A commit counts only if its plan id comes out again.
+ * The landing of this entry, or of this task in this generation, among the first parents of `tip` since the adoption.
+ * A commit counts only if its plan id comes out again.
  */
-export async function findLanding(
-  gate: Gate,
-  entry: EntryIdentity,
-  from: string,
-  tip: string,
-): Promise<Landing | null> {
-  if (from === tip) return null;
-  const text = await gate.text([
-    ...['rev-list', '--first-parent', '--fixed-strings', `--committer=${COMMITTER}`],
-    ...[`--grep=Signalbox-Entry: ${entry.entry}`, `--grep=Signalbox-Task: ${entry.task}`],
-    ...[tip, `^${from}`, '--'],
-  ]);
-  for (const commit of await readCommits(gate, text === '' ? [] : text.split('\n'))) {
+export async function findLanding(gate: Gate, entry: EntryIdentity, tip: string): Promise<Landing | null> {
+  for (const commit of await claimedLandings(gate, tip)) {
+    const claims = [`Signalbox-Entry: ${entry.entry}`, `Signalbox-Task: ${entry.task}`];
+    if (!claims.some((claim) => commit.message.includes(claim))) continue;
     const facts = provenLanding(commit, entry.repo, entry.base, null) ?? (await withAttributes(gate, entry, commit));
     if (facts === null || facts.task !== entry.task) continue;
     if (facts.entry !== entry.entry && facts.generation !== entry.generation) continue;

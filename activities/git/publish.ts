@@ -5,7 +5,7 @@
 import { SignalboxError } from '../../domain/errors.js';
 import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
-import { baseAttributes, computeLanding } from './compute.js';
+import { baseAttributes, computeLanding, type Computed } from './compute.js';
 import { followCheckout } from './checkout.js';
 import { hasObject, isAncestor, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
@@ -29,10 +29,15 @@ export async function publish(
   const locked = await clearRemoteLocks(gate);
   if (locked !== null) return { kind: 'blocked', block: locked };
   gate.host.heartbeat('resolve');
-  const before = await resolvePlan(gate, plan);
+  // Making it again asks nothing of the remote where its parts are here: both at once.
+  const [before, early] = await Promise.all([resolvePlan(gate, plan), computeAgain(gate, plan)]);
   if (before.kind !== 'not-landed') return settled(gate, plan, verdict, before);
 
-  const drift = await recompute(gate, plan, verdict);
+  if (plan.tree !== verdict.tree) {
+    throw new SignalboxError('internal', `plan ${plan.plan} has tree ${plan.tree}, its verdict is of ${verdict.tree}`);
+  }
+  if (early === null) await ensurePlanObjects(gate, plan);
+  const drift = driftOf(plan, verdict, early ?? (await computeAgain(gate, plan)));
   if (drift !== null) return drift;
   if (!(await isAncestor(gate, plan.baseOid, plan.commit))) {
     throw new SignalboxError('internal', `plan ${plan.plan}: ${plan.commit} is not made on ${plan.baseOid}`);
@@ -70,16 +75,21 @@ async function settled(
   return behind === null ? { kind: 'landed', landing } : { kind: 'landed', landing, checkoutBehind: behind };
 }
 
-/** Makes the landing once more, in new processes, from the plan's inputs: the bytes about to land are those checked. */
-async function recompute(gate: Gate, plan: LandingPlan, verdict: PublishVerdict): Promise<PublishResult | null> {
-  if (plan.tree !== verdict.tree) {
-    throw new SignalboxError('internal', `plan ${plan.plan} has tree ${plan.tree}, its verdict is of ${verdict.tree}`);
-  }
-  if (!(await ensurePlanObjects(gate, plan))) return { kind: 'stale', reason: `the head ${plan.entry.head} is gone` };
-  const again = await computeLanding(gate, {
+/**
+ * Makes the landing once more, in new processes, from the plan's inputs: the bytes about to land are those checked.
+ * Null where head or base is not in this gate.
+ */
+async function computeAgain(gate: Gate, plan: LandingPlan): Promise<Computed | null> {
+  if (!(await hasPlanObjects(gate, plan))) return null;
+  return computeLanding(gate, {
     ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
     ...{ attributes: await baseAttributes(gate, plan.baseOid), mergeMessage: plan.message },
   });
+}
+
+/** Why what was made again is not what was checked, or null. */
+function driftOf(plan: LandingPlan, verdict: PublishVerdict, again: Computed | null): PublishResult | null {
+  if (again === null) return { kind: 'stale', reason: `the head ${plan.entry.head} is gone` };
   if (again.kind !== 'computed' || again.commit !== plan.commit || again.tree !== verdict.tree) {
     return { kind: 'stale', reason: 'making the landing again gave another result' };
   }
@@ -88,10 +98,13 @@ async function recompute(gate: Gate, plan: LandingPlan, verdict: PublishVerdict)
 
 /** Head and base of the plan in this gate, fetched where they are missing; false if the remote has them no more. */
 export async function ensurePlanObjects(gate: Gate, plan: LandingPlan): Promise<boolean> {
-  if ((await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid))) return true;
+  if (await hasPlanObjects(gate, plan)) return true;
   await readRemote(gate, [headRef(gate.repo, plan.entry.workItem), baseRef(gate.repo), tipRef(gate.repo)]);
-  return (await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid));
+  return hasPlanObjects(gate, plan);
 }
+
+const hasPlanObjects = async (gate: Gate, plan: LandingPlan): Promise<boolean> =>
+  (await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid));
 
 /** What people said since: read now, so that a pause that was answered holds. */
 async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): Promise<PublishResult | null> {

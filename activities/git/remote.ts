@@ -32,6 +32,8 @@ export const UPLOAD_PACK = `--upload-pack=git -c 'safe.directory=*' upload-pack`
 // The branch may be checked out there: the push updates the ref alone, and the checkout follows where that is wanted.
 const RECEIVE_PACK = `--receive-pack=git -c 'safe.directory=*' -c receive.denyCurrentBranch=ignore receive-pack`;
 
+const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
+
 export const baseRef = (repo: Repo): string => `refs/heads/${repo.base}`;
 export const tipRef = (repo: Repo): string => `${repo.facts.tipPrefix}${repo.base}`;
 export const headRef = (repo: Repo, workItem: string): string => `${repo.facts.headsPrefix}${workItem}`;
@@ -49,21 +51,48 @@ export async function listRemote(host: GitHost, remote: Remote, refs: readonly s
   return found;
 }
 
+const gateRef = (ref: string): string => ref.replace(/^refs\//, 'refs/gate/');
+
 /** Brings the refs into the gate, as `refs/gate/…`; they must exist. */
 export async function fetchRefs(gate: Gate, refs: readonly string[]): Promise<void> {
-  const specs = refs.map((ref) => `+${ref}:${ref.replace(/^refs\//, 'refs/gate/')}`);
-  await gate.run(
-    [
-      ...['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'],
-      ...(gate.remote.local ? [UPLOAD_PACK] : []),
-      ...['--', gate.remote.url, ...specs],
-    ],
-    gate.remote.call,
-  );
+  await gate.run(fetchArgs(gate, refs), gate.remote.call);
 }
 
-/** Reads the refs and makes sure that what they point to is in the gate. One listing, so one moment of the remote. */
-export async function readRemote(gate: Gate, refs: readonly string[]): Promise<Map<string, string>> {
+const fetchArgs = (gate: Gate, refs: readonly string[]): string[] => [
+  // These refs are notes: after a power cut they are read again.
+  ...[
+    '-c',
+    'core.fsync=all,-reference',
+    'fetch',
+    '--quiet',
+    '--no-tags',
+    '--no-write-fetch-head',
+    '--no-auto-maintenance',
+  ],
+  ...(gate.remote.local ? [UPLOAD_PACK] : []),
+  ...['--', gate.remote.url, ...refs.map((ref) => `+${ref}:${gateRef(ref)}`)],
+];
+
+/** The refs as one fetch found them; null where it brought nothing, as when one of them is gone: then list them. */
+async function fetchAll(gate: Gate, refs: readonly string[]): Promise<Map<string, string> | null> {
+  gate.host.heartbeat('fetch');
+  const { code } = await gate.run(fetchArgs(gate, refs), { ...gate.remote.call, answers: ANY_CODE });
+  if (code !== 0) return null;
+  const found = await gate.objects.info(refs.map(gateRef));
+  if (found.some((object) => object?.type !== 'commit')) return null;
+  return new Map(refs.map((ref, i) => [ref, found[i]?.oid ?? '']));
+}
+
+/**
+ * Reads the refs and makes sure that what they point to is in the gate. One listing, so one moment of the remote.
+ * `wanted`: a commit that one of them is expected to bring; where the gate lacks it, a fetch comes first, which lists
+ * as well.
+ */
+export async function readRemote(gate: Gate, refs: readonly string[], wanted?: string): Promise<Map<string, string>> {
+  if (wanted !== undefined && (await missingObjects(gate, [wanted])).size > 0) {
+    const fetched = await fetchAll(gate, refs);
+    if (fetched !== null) return fetched;
+  }
   for (let round = 0; round < 5; round += 1) {
     const found = await listRemote(gate.host, gate.remote, refs);
     if (found.size === 0) return found;
@@ -113,8 +142,7 @@ export async function push(gate: Gate, updates: readonly RefUpdate[]): Promise<P
     ...updates.map((u) => `--force-with-lease=${u.ref}:${u.expect ?? ''}`),
     ...['--', gate.remote.url, ...updates.map((u) => `${u.oid}:${u.ref}`)],
   ];
-  const everything = Array.from({ length: 256 }, (_, code) => code);
-  const { code, stdout, stderr } = await gate.run(args, { ...gate.remote.call, answers: everything });
+  const { code, stdout, stderr } = await gate.run(args, { ...gate.remote.call, answers: ANY_CODE });
   if (code === 0) return { kind: 'pushed' };
   const rejected = stdout
     .split('\n')

@@ -40,17 +40,13 @@ export async function resolvePlan(gate: Gate, plan: LandingPlan): Promise<Resolu
       if (look === 0) continue;
       return { kind: 'blocked', block: baseRewound(gate, base, plan.commit) };
     }
-    const other = await findLanding(gate, plan.entry, await scanStart(gate, plan.baseOid, base), base);
+    // The entry was not in base when it was planned.
+    const other = base === plan.baseOid ? null : await findLanding(gate, plan.entry, base);
     if (other !== null) return { kind: 'landed', landing: other };
     if (base === plan.baseOid && tip === plan.lastTip) return { kind: 'not-landed', state: { base, tip } };
     const moved = base === plan.baseOid ? 'the fence was taken' : `${gate.repo.base} moved to ${base}`;
     return { kind: 'stale', state: { base, tip }, reason: moved };
   }
-}
-
-/** The entry was not in base when it was planned, so what came since is enough, as long as base still holds that. */
-async function scanStart(gate: Gate, planned: string, base: string): Promise<string> {
-  return (await isAncestor(gate, planned, base)) ? planned : gate.repo.adoptedAt;
 }
 
 /**

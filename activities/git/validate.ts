@@ -11,14 +11,7 @@ const MAX_NEW_FILES = 100_000;
 /** The reason why `head` can never land on base, or null. */
 export async function rangeFault(gate: Gate, range: Range, head: string): Promise<string | null> {
   if (range.commits.length > MAX_COMMITS) return `more than ${MAX_COMMITS} commits`;
-  const steps = range.commits.map((commit) => `${commit.oid}\n`).join('');
-  return (
-    messageFault(range) ??
-    (await treeFault(gate, [range.common, head])) ??
-    // A rebase lands every commit as it is: what a later one takes back would stay in the history.
-    (await treeFault(gate, ['--stdin', '--no-commit-id', '--root'], steps)) ??
-    sizeFault(range)
-  );
+  return messageFault(range) ?? treeFault(gate, range, head);
 }
 
 function messageFault({ commits }: Range): string | null {
@@ -34,36 +27,84 @@ function messageFault({ commits }: Range): string | null {
   return null;
 }
 
-/** The rules on what changed, between two commits or (by `input`) in each commit that is no merge. */
-async function treeFault(gate: Gate, what: readonly string[], input?: string): Promise<string | null> {
-  const args = ['diff-tree', '-r', '-z', '--raw', '--no-abbrev', '--no-renames', '--no-ext-diff', ...what];
-  const call = { binary: true, ...(input === undefined ? {} : { input }) };
-  const fields = (await gate.run(args, call)).stdout.split('\0');
-  const links: { path: string; oid: string }[] = [];
+/**
+ * The rules on what changed: in the change as a whole, and in each commit, since what a later one takes back would stay
+ * in the history. Of a merge that is what it has from none of its parents.
+ */
+async function treeFault(gate: Gate, { commits, common }: Range, head: string): Promise<string | null> {
+  const whole = commits.length === 1 && commits[0]?.parents[0] === common ? [] : [`${head} ${common}\n`];
+  const input = [...whole, ...commits.map((commit) => `${commit.oid}\n`)].join('');
+  const args = [
+    'diff-tree',
+    '--stdin',
+    '-r',
+    '-c',
+    '-z',
+    '--raw',
+    '--no-abbrev',
+    '--no-renames',
+    '--no-ext-diff',
+    '--root',
+  ];
+  const { stdout } = await gate.run(args, { binary: true, input });
+  const links: Change[] = [];
+  const blobs: string[] = [];
   let added = 0;
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const [oldMode = '', mode = '', , oid = ''] = (fields[i] ?? '').replace(/^:/, '').split(' ');
-    const path = Buffer.from(fields[i + 1] ?? '', 'latin1').toString('utf8');
-    if (path === '.signalbox' || path.startsWith('.signalbox/')) {
-      return `a change of ${path} is for a person to push: no agent may change what steers its own tasks`;
+  for (const change of changes(stdout)) {
+    if (change === 'next') added = 0;
+    else {
+      const fault = changeFault(change);
+      if (fault !== null) return fault;
+      if (change.isNew && (added += 1) > MAX_NEW_FILES) return `more than ${MAX_NEW_FILES} new files`;
+      if (change.mode === '120000') links.push(change);
+      if (change.mode.startsWith('1') && change.mode !== '160000') blobs.push(change.oid);
     }
-    if (mode === '000000') continue;
-    if (oldMode === '000000' && (added += 1) > MAX_NEW_FILES) return `more than ${MAX_NEW_FILES} new files`;
-    const fault = pathFault(path);
-    if (fault !== null) return fault;
-    if (mode === '160000' && oldMode !== '160000') return `a new submodule at ${JSON.stringify(path)}`;
-    if (mode === '120000') links.push({ path, oid });
   }
   const targets = await gate.objects.contents(links.map((link) => link.oid));
   for (const [i, link] of links.entries()) {
     const fault = linkFault(link.path, targets[i]?.bytes.toString('utf8') ?? '');
     if (fault !== null) return fault;
   }
-  return null;
+  return sizeFault(gate, blobs);
+}
+
+function changeFault({ path, mode, oldModes }: Change): string | null {
+  if (path === '.signalbox' || path.startsWith('.signalbox/')) {
+    return `a change of ${path} is for a person to push: no agent may change what steers its own tasks`;
+  }
+  if (mode === '000000') return null;
+  if (mode === '160000' && !oldModes.includes(mode)) return `a new submodule at ${JSON.stringify(path)}`;
+  return pathFault(path);
+}
+
+interface Change {
+  path: string;
+  mode: string;
+  oid: string;
+  /** One for each parent. */
+  oldModes: string[];
+  isNew: boolean;
+}
+
+/** Reads `diff-tree -z --raw -c`: the id of each commit, then a colon for each parent, modes, ids, and the path. */
+function* changes(text: string): Generator<Change | 'next'> {
+  const fields = text.split('\0');
+  for (let i = 0; i < fields.length; i += 1) {
+    const field = fields[i] ?? '';
+    const parents = /^:*/.exec(field)?.[0].length ?? 0;
+    if (parents === 0) yield 'next';
+    else {
+      const parts = field.slice(parents).split(' ');
+      const [oldModes, mode = '', oid = ''] = [parts.slice(0, parents), parts[parents], parts[2 * parents + 1]];
+      const path = Buffer.from(fields[(i += 1)] ?? '', 'latin1').toString('utf8');
+      yield { path, mode, oid, oldModes, isNew: mode !== '000000' && oldModes.every((old) => old === '000000') };
+    }
+  }
 }
 
 /** Every blob that the range brings, also one that a later commit removed again: it would stay in the history. */
-function sizeFault({ objects }: Range): string | null {
-  const large = objects.find((object) => object.type === 'blob' && object.size > MAX_BLOB);
-  return large === undefined ? null : `a file of ${large.size} bytes (blob ${large.oid}), over 100 MiB`;
+async function sizeFault(gate: Gate, blobs: readonly string[]): Promise<string | null> {
+  const found = await gate.objects.info([...new Set(blobs)]);
+  const large = found.find((object) => object !== null && object.size > MAX_BLOB);
+  return large == null ? null : `a file of ${large.size} bytes (blob ${large.oid}), over 100 MiB`;
 }

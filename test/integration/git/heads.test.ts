@@ -98,6 +98,21 @@ describe('a head', () => {
     expect(JSON.stringify(await imported())).toMatch(/refused.*escape/);
   });
 
+  it('is refused for what a merge itself brings, also when a later commit takes it back', async () => {
+    git(clone, 'checkout', '-q', '-b', 'side');
+    work({ 'src/side.txt': 'side\n' });
+    git(clone, 'checkout', '-q', BRANCH);
+    work({ 'src/ours.txt': 'ours\n' });
+    git(clone, 'merge', '-q', '--no-ff', '--no-commit', 'side');
+    work({ '.signalbox/pipeline.yaml': 'stages: []\n' }, 'Merge, and more');
+    git(clone, 'rm', '-q', '-r', '.signalbox');
+    git(clone, 'commit', '-q', '-m', 'Take it back');
+    expect(JSON.stringify(await imported())).toMatch(/refused.*\.signalbox\/pipeline\.yaml/);
+    git(clone, 'reset', '-q', '--hard', 'HEAD~2');
+    git(clone, 'merge', '-q', '--no-ff', '-m', 'Merge', 'side');
+    expect(await imported()).toMatchObject({ kind: 'imported', commits: 3 });
+  });
+
   it('is refused with forged trailers, and also when they reach the remote by another way', async () => {
     work({ 'a.txt': 'a\n' });
     work({ 'b.txt': 'b\n' }, 'Innocent\n\nsignalbox-ENTRY : 123\nTrailer: x');
