@@ -8,18 +8,20 @@ import { SignalboxError } from '../domain/errors.js';
 import { TERMINAL_STATES, type Decision } from '../domain/tasks.js';
 import { listDecisions } from '../store/decisions.js';
 import type { Task } from '../store/tasks.js';
-import { approve, reject } from '../workflows/messages.js';
+import { approve, reject, type Actor } from '../workflows/messages.js';
 import { principalOf } from './auth.js';
 import type { ApiDeps } from './deps.js';
 import { taskOf } from './lookups.js';
+import { Patience } from './patience.js';
 import { sendUpdate } from './updates.js';
 
 export const isOver = (task: Task): boolean => TERMINAL_STATES.includes(task.state);
 
 /** Who acts, with the audit row of the wish: a workflow trusts an actor only with such a row. */
-export const actor = (request: FastifyRequest, intent: number): { by: string; intent: number } => ({
+export const actor = (request: FastifyRequest, intent: number, expiresAt: string): Actor => ({
   by: principalOf(request).name,
   intent,
+  expiresAt,
 });
 
 const ROW_PATIENCE_MS = 2000;
@@ -27,10 +29,10 @@ const ROW_PATIENCE_MS = 2000;
 /** The task once its row shows that the workflow went on, or as it is after two seconds. */
 export async function settled(deps: ApiDeps, before: Task): Promise<Task> {
   const picture = (task: Task): string => JSON.stringify([task.state, task.stage, task.waitingOn, task.generation]);
-  const deadline = Date.now() + ROW_PATIENCE_MS;
+  const patience = new Patience(ROW_PATIENCE_MS);
   for (;;) {
     const now = await taskOf(deps, before);
-    if (picture(now) !== picture(before) || Date.now() > deadline) return now;
+    if (picture(now) !== picture(before) || patience.over) return now;
     await setTimeout(25);
   }
 }
@@ -80,10 +82,12 @@ export async function decide(
     sha: body.sha,
     ...(body.reason == null ? {} : { reason: body.reason }),
     ...(body.final === undefined ? {} : { final: body.final }),
-    ...actor(request, intent),
   };
   try {
-    const decision = await sendUpdate(deps, task, verdict === 'approve' ? approve : reject, input);
+    const decision = await sendUpdate(deps, task, verdict === 'approve' ? approve : reject, (expiresAt) => ({
+      ...input,
+      ...actor(request, intent, expiresAt),
+    }));
     return { decision, task: await settled(deps, task) };
   } catch (err) {
     const now = await taskOf(deps, task);

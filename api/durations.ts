@@ -1,6 +1,6 @@
 /** Durations in requests are text like `15m`, inside they are milliseconds. */
-import { SignalboxError } from '../domain/errors.js';
 import { parseDuration } from '../domain/settings.js';
+import { refuse } from './refuse.js';
 
 /** Throws `invalid-request` naming the field. */
 export function readDuration(field: string, text: string | null | undefined, fallback: string): number {
@@ -8,8 +8,7 @@ export function readDuration(field: string, text: string | null | undefined, fal
   try {
     return parseDuration(value);
   } catch (err) {
-    const message = `must be ${(err as Error).message}`;
-    throw new SignalboxError('invalid-request', `${field} ${message}`, { faults: [{ field, value, message }] });
+    return refuse('invalid-request', field, value, `must be ${(err as Error).message}`);
   }
 }
 

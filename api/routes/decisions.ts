@@ -7,13 +7,14 @@ import { taskName } from '../../domain/tasks.js';
 import { findProfile } from '../../store/agent-profiles.js';
 import { restartTask } from '../../store/task-intake.js';
 import type { Task } from '../../store/tasks.js';
-import { answer, cancelTask, redo, retry } from '../../workflows/messages.js';
-import { audited } from '../audited.js';
+import { answer, cancelTask, redo, retry, type Actor } from '../../workflows/messages.js';
+import { audited, type Action } from '../audited.js';
 import { principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import { actor, decide, isOver, settled } from '../decisions.js';
 import type { ApiDeps } from '../deps.js';
 import { taskOf } from '../lookups.js';
+import { refuse } from '../refuse.js';
 import { TaskParams } from '../schemas/common.js';
 import { Answer, Cancel, Decide, DecidedTask, Nothing, Redo, Reject, TaskAnswer } from '../schemas/tasks.js';
 import { showDecision, showOneTask } from '../task-answers.js';
@@ -40,13 +41,16 @@ const overridesOf = ({ agent, model, effort, prompt }: Redo) => ({
 
 /** A redo names a stage of this task, and an agent that there is. */
 async function checkRedo(deps: ApiDeps, task: Task, body: Redo): Promise<void> {
-  const refuse = (field: string, value: unknown, message: string): never => {
-    throw new SignalboxError('not-acceptable', `${field}: ${message}`, { faults: [{ field, value, message }] });
-  };
   const stages = task.pipeline.stages.map((stage) => stage.name);
-  if (!stages.includes(body.stage)) refuse('stage', body.stage, `must be one of ${stages.join(', ')}`);
+  if (!stages.includes(body.stage))
+    refuse('not-acceptable', 'stage', body.stage, `must be one of ${stages.join(', ')}`);
   if (body.agent != null && (await findProfile(deps.pool, body.agent)) === null) {
-    refuse('agent', body.agent, `there is no such profile: signalbox agent-profile set ${body.agent} -- COMMAND…`);
+    refuse(
+      'not-acceptable',
+      'agent',
+      body.agent,
+      `there is no such profile: signalbox agent-profile set ${body.agent} -- COMMAND…`,
+    );
   }
 }
 
@@ -85,6 +89,14 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
     );
   }
 
+  /** What a wish does: the task as it is with it. `now` makes the actor of an update, with its deadline. */
+  type Wish = (task: Task, now: (expiresAt: string) => Actor) => Promise<Task>;
+  const wish = (request: FastifyRequest<{ Params: { repo: string; workItem: string } }>, action: Action, act: Wish) =>
+    audited(deps, request, action, async (intent) => {
+      const task = await taskOf(deps, request.params);
+      return showOneTask(deps, await act(task, (expiresAt) => actor(request, intent, expiresAt)));
+    });
+
   app.post(
     path('answer'),
     {
@@ -97,15 +109,11 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
         response: { 200: TaskAnswer },
       },
     },
-    async (request) =>
-      audited(deps, request, actionOf(request, 'answer'), async (intent) => {
-        const task = await taskOf(deps, request.params);
+    (request) =>
+      wish(request, actionOf(request, 'answer'), async (task, now) => {
         if (isOver(task)) throw new SignalboxError('conflict', `the task is ${task.state}`);
-        await sendUpdate(deps, task, answer, {
-          text: request.body.text,
-          ...actor(request, intent),
-        });
-        return showOneTask(deps, await settled(deps, task));
+        await sendUpdate(deps, task, answer, (expiresAt) => ({ text: request.body.text, ...now(expiresAt) }));
+        return settled(deps, task);
       }),
   );
 
@@ -115,14 +123,13 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
       config: { scope: 'tasks:write' },
       schema: { tags, summary: 'Cancel a task', params: TaskParams, body: Cancel, response: { 200: TaskAnswer } },
     },
-    async (request) =>
-      audited(deps, request, actionOf(request, 'cancel'), async (intent) => {
-        const task = await taskOf(deps, request.params);
-        if (task.state === 'cancelled') return showOneTask(deps, task);
+    (request) =>
+      wish(request, actionOf(request, 'cancel'), async (task, now) => {
+        if (task.state === 'cancelled') return task;
         if (isOver(task)) throw new SignalboxError('conflict', `the task is ${task.state}`);
         const reason = request.body.reason == null ? {} : { reason: request.body.reason };
-        await sendUpdate(deps, task, cancelTask, { ...reason, ...actor(request, intent) });
-        return showOneTask(deps, await settled(deps, task));
+        await sendUpdate(deps, task, cancelTask, (expiresAt) => ({ ...reason, ...now(expiresAt) }));
+        return settled(deps, task);
       }),
   );
 
@@ -138,12 +145,11 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
         response: { 200: TaskAnswer },
       },
     },
-    async (request) =>
-      audited(deps, request, actionOf(request, 'retry'), async (intent) => {
-        const task = await taskOf(deps, request.params);
-        if (isOver(task)) return showOneTask(deps, await restart(deps, request, task, null));
-        await sendUpdate(deps, task, retry, actor(request, intent));
-        return showOneTask(deps, await settled(deps, task));
+    (request) =>
+      wish(request, actionOf(request, 'retry'), async (task, now) => {
+        if (isOver(task)) return restart(deps, request, task, null);
+        await sendUpdate(deps, task, retry, now);
+        return settled(deps, task);
       }),
   );
 
@@ -159,23 +165,19 @@ export function decisionRoutes(app: App, deps: ApiDeps): void {
         response: { 200: TaskAnswer },
       },
     },
-    async (request) =>
-      audited(
-        deps,
-        request,
-        { ...actionOf(request, 'redo'), detail: { stage: request.body.stage } },
-        async (intent) => {
-          const task = await taskOf(deps, request.params);
-          await checkRedo(deps, task, request.body);
-          if (isOver(task)) return showOneTask(deps, await restart(deps, request, task, request.body));
-          const input = {
-            stage: request.body.stage,
-            ...overridesOf(request.body),
-            ...actor(request, intent),
-          };
-          await sendUpdate(deps, task, redo, input);
-          return showOneTask(deps, await settled(deps, task));
-        },
-      ),
+    (request) => {
+      const { body } = request;
+      const action = { ...actionOf(request, 'redo'), detail: { stage: body.stage } };
+      return wish(request, action, async (task, now) => {
+        await checkRedo(deps, task, body);
+        if (isOver(task)) return restart(deps, request, task, body);
+        await sendUpdate(deps, task, redo, (expiresAt) => ({
+          stage: body.stage,
+          ...overridesOf(body),
+          ...now(expiresAt),
+        }));
+        return settled(deps, task);
+      });
+    },
   );
 }

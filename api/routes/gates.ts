@@ -1,22 +1,24 @@
 /** Pause, drain and freeze: rows that every publish reads again directly before its push. */
 import type { FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
 import { SignalboxError } from '../../domain/errors.js';
-import type { Gate } from '../../domain/merge-queue/types.js';
+import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
-import { activeGates, addGate, clearGates, gateHistory } from '../../store/gates.js';
+import { addGate, clearGates, gateHistory } from '../../store/gates.js';
+import { getRepo } from '../../store/repos.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { repoOf } from '../lookups.js';
+import { queueStanding } from '../queue-standing.js';
+import { refuse } from '../refuse.js';
 import { RepoParams } from '../schemas/common.js';
 import { FreezeList, GateAnswer, Resume, SerialGateUnfreeze, SetGate, Unfreeze } from '../schemas/system.js';
 
-async function showGates(deps: ApiDeps, repo: string) {
-  const gates = await activeGates(deps.pool, repo);
-  const has = (kind: Gate['kind']): boolean => gates.some((gate) => gate.kind === kind);
-  const state = has('freeze') ? 'frozen' : has('pause') ? 'paused' : has('drain') ? 'draining' : 'running';
-  return { repo, state, gates };
+async function showGates(deps: ApiDeps, repo: Repo, base: string | null) {
+  const { state, gates } = await queueStanding(deps, repo.id, base ?? repo.base);
+  return { repo: repo.id, state, gates };
 }
 
 async function unfreeze(
@@ -32,8 +34,7 @@ async function unfreeze(
 }
 
 /** A person may only accept what base is now: anything else was read too long ago. */
-async function checkTip(deps: ApiDeps, repoName: string, base: string | null, acceptTip: string): Promise<void> {
-  const repo = await repoOf(deps, repoName);
+async function checkTip(deps: ApiDeps, repo: Repo, base: string | null, acceptTip: string): Promise<void> {
   const tip = await deps.gitReader.tip(repo, base ?? repo.base);
   if (tip !== acceptTip) {
     const detail = `the tip of ${base ?? repo.base} is ${tip ?? 'missing'}, not ${acceptTip}`;
@@ -43,109 +44,64 @@ async function checkTip(deps: ApiDeps, repoName: string, base: string | null, ac
 
 export function gateRoutes(app: App, deps: ApiDeps): void {
   const tags = ['gates'];
+  /** Changes the gates of a repository, with its audit row; answers how the queue of `base` stands then. */
+  const change = (
+    request: FastifyRequest,
+    id: string,
+    action: string,
+    detail: { base?: string | null | undefined; [more: string]: unknown },
+    act: (repo: Repo) => Promise<unknown>,
+  ) =>
+    audited(deps, request, { action: `repo.${action}`, subject: id, detail }, async () => {
+      const repo = await repoOf(deps, id);
+      await act(repo);
+      return showGates(deps, repo, detail.base ?? null);
+    });
+  const route = <Body extends TSchema>(summary: string, body: Body) => ({
+    config: { scope: 'repos:admin' as const },
+    schema: { tags, summary, params: RepoParams, body, response: { 200: GateAnswer } },
+  });
+
   const kinds = {
     pause: 'Stop landing',
     drain: 'Finish what is queued, admit nothing',
     freeze: 'Freeze landings',
   } as const;
   for (const kind of ['pause', 'drain', 'freeze'] as const) {
-    app.post(
-      `/api/repos/:repo/${kind}`,
-      {
-        config: { scope: 'repos:admin' },
-        schema: { tags, summary: kinds[kind], params: RepoParams, body: SetGate, response: { 200: GateAnswer } },
-      },
-      async (request) => {
-        const repo = request.params.repo;
-        const { reason, scope, base } = request.body;
-        return audited(
-          deps,
-          request,
-          { action: `repo.${kind}`, subject: repo, detail: { reason, scope, base } },
-          async () => {
-            await repoOf(deps, repo);
-            const gate = {
-              repo,
-              kind,
-              scope: scope ?? 'all',
-              base: base ?? null,
-              reason: reason ?? '',
-              by: principalOf(request).name,
-            };
-            await transaction(deps.pool, (tx) => addGate(tx, gate));
-            return showGates(deps, repo);
-          },
-        );
-      },
-    );
+    app.post(`/api/repos/:repo/${kind}`, route(kinds[kind], SetGate), (request) => {
+      const { reason, scope, base } = request.body;
+      return change(request, request.params.repo, kind, { reason, scope, base }, (repo) => {
+        const by = principalOf(request).name;
+        const gate = { repo: repo.id, kind, scope: scope ?? 'all', base: base ?? null, reason: reason ?? '', by };
+        return transaction(deps.pool, (tx) => addGate(tx, gate));
+      });
+    });
   }
-  app.post(
-    '/api/repos/:repo/resume',
-    {
-      config: { scope: 'repos:admin' },
-      schema: {
-        tags,
-        summary: 'End pause and drain; accept a rewound tip',
-        params: RepoParams,
-        body: Resume,
-        response: { 200: GateAnswer },
-      },
-    },
-    async (request) => {
-      const repo = request.params.repo;
-      const { base = null, acceptTip = null, reason } = request.body;
-      return audited(
-        deps,
-        request,
-        { action: 'repo.resume', subject: repo, detail: { base, acceptTip, reason } },
-        async () => {
-          const found = await repoOf(deps, repo);
-          if (acceptTip !== null) await checkTip(deps, repo, base, acceptTip);
-          const clear = {
-            repo,
-            kinds: ['pause', 'drain'] as const,
-            id: null,
-            base: acceptTip === null ? base : (base ?? found.base),
-            by: principalOf(request).name,
-            acceptTip,
-          };
-          await transaction(deps.pool, async (tx) => {
-            await clearGates(tx, clear);
-            // The rewound tip is of one branch; the pause of all branches ends with the same words.
-            if (acceptTip !== null && base === null) await clearGates(tx, { ...clear, base: null, acceptTip: null });
-          });
-          return showGates(deps, repo);
-        },
-      );
-    },
-  );
-  app.post(
-    '/api/repos/:repo/unfreeze',
-    {
-      config: { scope: 'repos:admin' },
-      schema: {
-        tags,
-        summary: 'End all freezes, or the one named',
-        params: RepoParams,
-        body: Unfreeze,
-        response: { 200: GateAnswer },
-      },
-    },
-    async (request) => {
-      const repo = request.params.repo;
-      const { id = null, base = null, reason } = request.body;
-      return audited(
-        deps,
-        request,
-        { action: 'repo.unfreeze', subject: repo, detail: { id, base, reason } },
-        async () => {
-          await repoOf(deps, repo);
-          await unfreeze(deps, request, repo, id, base);
-          return showGates(deps, repo);
-        },
-      );
-    },
-  );
+  app.post('/api/repos/:repo/resume', route('End pause and drain; accept a rewound tip', Resume), (request) => {
+    const { base = null, acceptTip = null, reason } = request.body;
+    return change(request, request.params.repo, 'resume', { base, acceptTip, reason }, async (repo) => {
+      if (acceptTip !== null) await checkTip(deps, repo, base, acceptTip);
+      const clear = {
+        repo: repo.id,
+        kinds: ['pause', 'drain'] as const,
+        id: null,
+        base: acceptTip === null ? base : (base ?? repo.base),
+        by: principalOf(request).name,
+        acceptTip,
+      };
+      await transaction(deps.pool, async (tx) => {
+        await clearGates(tx, clear);
+        // The rewound tip is of one branch; the pause of all branches ends with the same words.
+        if (acceptTip !== null && base === null) await clearGates(tx, { ...clear, base: null, acceptTip: null });
+      });
+    });
+  });
+  app.post('/api/repos/:repo/unfreeze', route('End all freezes, or the one named', Unfreeze), (request) => {
+    const { id = null, base = null, reason } = request.body;
+    return change(request, request.params.repo, 'unfreeze', { id, base, reason }, (repo) =>
+      unfreeze(deps, request, repo.id, id, base),
+    );
+  });
   app.post(
     '/api/serial-gate/unfreeze',
     {
@@ -160,15 +116,10 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const { repo, reason } = request.body;
       requireRepo(request, repo);
-      return audited(deps, request, { action: 'repo.unfreeze', subject: repo, detail: { reason } }, async () => {
-        const faults = [{ field: 'repo', value: repo, message: 'there is no such repository' }];
-        await repoOf(deps, repo).catch((err: unknown) => {
-          if (!(err instanceof SignalboxError) || err.code !== 'not-found') throw err;
-          throw new SignalboxError('not-acceptable', `repo: there is no repository ${repo}`, { faults });
-        });
-        await unfreeze(deps, request, repo, null, null);
-        return showGates(deps, repo);
-      });
+      if ((await getRepo(deps.pool, repo)) === null) {
+        refuse('not-acceptable', 'repo', repo, 'there is no such repository');
+      }
+      return change(request, repo, 'unfreeze', { reason }, () => unfreeze(deps, request, repo, null, null));
     },
   );
   app.get(

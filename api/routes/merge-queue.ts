@@ -1,35 +1,21 @@
 import { setTimeout } from 'node:timers/promises';
 import { SignalboxError } from '../../domain/errors.js';
-import type { Gate, QueueStateName, QueueView } from '../../domain/merge-queue/types.js';
-import { activeGates } from '../../store/gates.js';
 import { listLandings } from '../../store/landings.js';
 import { getEntry, type MergeEntry } from '../../store/merge-entries.js';
-import { getQueueView } from '../../store/merge-queues.js';
 import { mergeQueueWorkflowId } from '../../workflows/ids.js';
 import { withdraw } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { repoOf } from '../lookups.js';
+import { Patience } from '../patience.js';
+import { queueStanding } from '../queue-standing.js';
 import { RepoParams } from '../schemas/common.js';
 import { EntryParams, MergeQueue, PatchEntry, QueueQuery } from '../schemas/system.js';
+import { fromTemporal } from '../temporal-errors.js';
 
 const LANDINGS = 50;
 const WITHDRAW_PATIENCE_MS = 5000;
-
-/** The gates are read at the moment of asking; the mirrored view may be a moment behind them. */
-function stateOf(view: QueueView | null, gates: Gate[]): { state: QueueStateName; reason: string | null } {
-  const holding = gates.filter((gate) => gate.scope !== 'admission');
-  const reasonOf = (kind: Gate['kind']): string | undefined => holding.find((gate) => gate.kind === kind)?.reason;
-  const frozen = reasonOf('freeze');
-  if (frozen !== undefined) return { state: 'frozen', reason: frozen };
-  if (view?.block != null) return { state: 'blocked', reason: view.block.reason };
-  const paused = reasonOf('pause');
-  if (paused !== undefined) return { state: 'paused', reason: paused };
-  const draining = reasonOf('drain');
-  if (draining !== undefined) return { state: 'draining', reason: draining };
-  return { state: 'running', reason: null };
-}
 
 const showEntry = (entry: MergeEntry) => ({
   entry: entry.entry,
@@ -50,11 +36,16 @@ async function entryOf(deps: ApiDeps, params: { repo: string; entry: string }): 
 /** Asks the queue, and waits a moment for its answer: an entry that is being published stays until that is resolved. */
 async function withdrawEntry(deps: ApiDeps, entry: MergeEntry, reason: string): Promise<MergeEntry> {
   const handle = deps.temporal.workflow.getHandle(mergeQueueWorkflowId(entry.repo, entry.base));
-  await handle.signal(withdraw, { id: entry.entry, reason });
-  const deadline = Date.now() + WITHDRAW_PATIENCE_MS;
+  const patience = new Patience(WITHDRAW_PATIENCE_MS);
+  try {
+    const signal = () => handle.signal(withdraw, { id: entry.entry, reason });
+    await deps.temporal.withDeadline(Date.now() + patience.left, signal);
+  } catch (err) {
+    throw fromTemporal(err, `the merge queue of ${entry.base} in ${entry.repo}`);
+  }
   for (;;) {
     const now = await entryOf(deps, entry);
-    if (now.outcome !== null || Date.now() > deadline) return now;
+    if (now.outcome !== null || patience.over) return now;
     await setTimeout(100);
   }
 }
@@ -76,15 +67,14 @@ export function mergeQueueRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const repo = await repoOf(deps, request.params.repo);
       const base = request.query.base ?? repo.base;
-      const [view, gates, landings] = await Promise.all([
-        getQueueView(deps.pool, repo.id, base),
-        activeGates(deps.pool, repo.id, base),
+      const [{ state, reason, view }, landings] = await Promise.all([
+        queueStanding(deps, repo.id, base),
         listLandings(deps.pool, repo.id, base, LANDINGS),
       ]);
       return {
         repo: repo.id,
         base,
-        ...stateOf(view, gates),
+        ...{ state, reason },
         block: view?.block ?? null,
         entries: (view?.entries ?? []).map((entry) => ({ ...entry, workspace: null })),
         landed: landings,

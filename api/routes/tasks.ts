@@ -1,4 +1,3 @@
-import { SignalboxError } from '../../domain/errors.js';
 import { branchFault } from '../../domain/remotes.js';
 import { taskName } from '../../domain/tasks.js';
 import { getRepo } from '../../store/repos.js';
@@ -10,13 +9,10 @@ import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { taskOf } from '../lookups.js';
 import { pipelineOfTask } from '../pipelines.js';
+import { refuse } from '../refuse.js';
 import { TaskParams } from '../schemas/common.js';
 import { CreateTask, PatchTask, TaskAnswer, TaskList, TaskQuery } from '../schemas/tasks.js';
 import { showOneTask, showTasks } from '../task-answers.js';
-
-function refuse(code: 'invalid-request' | 'not-acceptable', field: string, value: unknown, message: string): never {
-  throw new SignalboxError(code, `${field}: ${message}`, { faults: [{ field, value, message }] });
-}
 
 /** Both or neither: half a key would make a second task on the next delivery. */
 function readExternal(body: CreateTask): { source: string | null; externalId: string | null } {

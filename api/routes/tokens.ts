@@ -5,6 +5,7 @@ import { hashSecret, newSecret, principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { page, decodeIdCursor, DEFAULT_LIMIT } from '../pages.js';
+import { refuse } from '../refuse.js';
 import { closed, idParams, pageQuery } from '../schemas/common.js';
 import { CreateToken, NewToken, Ticket, Token, TokenList } from '../schemas/tokens.js';
 import { Nothing } from '../schemas/tasks.js';
@@ -15,12 +16,8 @@ const TICKET_SECONDS = 60;
 function readExpiry(text: string | null | undefined): Date | null {
   if (text === null || text === undefined) return null;
   const at = new Date(text);
-  const fault = (message: string): SignalboxError =>
-    new SignalboxError('invalid-request', `expiresAt ${message}`, {
-      faults: [{ field: 'expiresAt', value: text, message }],
-    });
-  if (Number.isNaN(at.getTime())) throw fault('is not a time');
-  if (at.getTime() <= Date.now()) throw fault('must be in the future');
+  if (Number.isNaN(at.getTime())) refuse('invalid-request', 'expiresAt', text, 'is not a time');
+  if (at.getTime() <= Date.now()) refuse('invalid-request', 'expiresAt', text, 'must be in the future');
   return at;
 }
 

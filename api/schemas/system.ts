@@ -1,8 +1,9 @@
 import Type from 'typebox';
-import { Later } from '../validation.js';
+import { Later, LaterValues } from '../validation.js';
 import { closed, line, listOf, nullable, oid, open, optional, pageQuery, repoId, text } from './common.js';
 
-const scope = Type.Enum(['all', 'admission', 'landing'], { description: 'What is held: new work, landings, or both.' });
+// Nothing holds new work back in this version: a gate of that scope would be taken and do nothing.
+const scope = LaterValues(['all', 'landing'], ['admission'], 'What is held: landings, or whatever can be held.');
 const base = line(255, 'Only landings on this branch; null = all.');
 export const SetGate = closed({
   reason: optional(text(2000, 'Why; shown to everybody who waits.')),
@@ -32,7 +33,9 @@ export const PatchEntry = closed({
 
 export const GateAnswer = open({
   repo: Type.String(),
-  state: Type.String({ description: 'running, paused, draining or frozen.' }),
+  state: Type.String({
+    description: 'State of the queue of the base branch: running, paused, draining, frozen or blocked.',
+  }),
   gates: Type.Array(Type.Unknown(), { description: 'What holds the repository now.' }),
 });
 export const Freeze = open({

@@ -95,7 +95,7 @@ export function registerQueueCommands(program: Command, context: CommandContext)
     const command = clientCommand(program, name, description)
       .argument('<repo>', 'repository')
       .option('--reason <text>', 'why')
-      .option('--scope <scope>', 'all, admission or landing')
+      .option('--scope <scope>', 'all or landing')
       .option('--base <branch>', 'only this base branch');
     if (name === 'resume') command.option('--accept-tip <oid>', 'go on from this tip of a base that was rewound');
     if (name === 'unfreeze') command.option('--id <n>', 'only this freeze');

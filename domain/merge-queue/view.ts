@@ -1,23 +1,37 @@
 /** How the queue looks from outside. A frozen and paused queue shows frozen; a block shows when no gate is closed. */
 import { heldByDrain, inOrder } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
-import type { Gate, QueueStateName, QueueView } from './types.js';
+import type { Gate, QueueBlock, QueueStateName, QueueView } from './types.js';
+
+const NAMES = { freeze: 'frozen', pause: 'paused', drain: 'draining' } as const;
 
 /** The gates that concern landing on this base. */
+const concerning = (gates: readonly Gate[], base: string): Gate[] =>
+  gates.filter((g) => g.scope !== 'admission' && (g.base === null || g.base === base));
+
+/**
+ * What holds the queue of a base, the strongest first: freeze, pause, block, drain. `gate` is the one that gives the
+ * name, null where no gate does.
+ */
+export function held(
+  gates: readonly Gate[],
+  base: string,
+  block: QueueBlock | null,
+): { name: QueueStateName; gate: Gate | null } {
+  const gateOf = (kind: Gate['kind']): Gate | undefined => concerning(gates, base).find((g) => g.kind === kind);
+  const gate = gateOf('freeze') ?? gateOf('pause') ?? (block === null ? gateOf('drain') : undefined) ?? null;
+  if (gate !== null) return { name: NAMES[gate.kind], gate };
+  return { name: block === null ? 'running' : 'blocked', gate };
+}
+
 export function landingGates(state: QueueState): Gate[] {
-  return (state.gates ?? []).filter((g) => g.scope !== 'admission' && (g.base === null || g.base === state.base));
+  return concerning(state.gates ?? [], state.base);
 }
 
 export function standing(state: QueueState): { name: QueueStateName; reason: string | null } {
-  const gates = landingGates(state);
-  const gate = (kind: Gate['kind']): Gate | undefined => gates.find((g) => g.kind === kind);
-  const closed = gate('freeze') ?? gate('pause');
-  if (closed)
-    return { name: closed.kind === 'freeze' ? 'frozen' : 'paused', reason: `${closed.reason} (${closed.by})` };
-  if (state.block) return { name: 'blocked', reason: `${state.block.code}: ${state.block.reason}` };
-  const drain = gate('drain');
-  if (drain) return { name: 'draining', reason: `${drain.reason} (${drain.by})` };
-  return { name: 'running', reason: state.fault };
+  const { name, gate } = held(state.gates ?? [], state.base, state.block);
+  if (gate !== null) return { name, reason: `${gate.reason} (${gate.by})` };
+  return { name, reason: state.block ? `${state.block.code}: ${state.block.reason}` : state.fault };
 }
 
 /** Frozen or paused: nothing is taken up and nothing is published. */

@@ -1,0 +1,6 @@
+import { SignalboxError, type ErrorCode } from '../domain/errors.js';
+
+/** Refuses a request for one field of it: what was found there, and what is wrong with it. */
+export function refuse(code: ErrorCode, field: string, value: unknown, message: string): never {
+  throw new SignalboxError(code, `${field}: ${message}`, { faults: [{ field, value, message }] });
+}
