@@ -8,6 +8,7 @@ import type { Pipeline } from '../domain/pipeline/types.js';
 import { checkPipeline, parsePipeline, type KnownNames, type PipelineResult } from '../domain/pipeline/validate.js';
 import type { Repo } from '../domain/repos.js';
 import { listProfiles } from '../store/agent-profiles.js';
+import type { Db } from '../store/db.js';
 import { updateRepo } from '../store/repos.js';
 import type { ApiDeps } from './deps.js';
 import { sameValue } from './same-value.js';
@@ -15,8 +16,8 @@ import { faultSummary } from './validation.js';
 
 export const PIPELINE_FILE = '.signalbox/pipeline.yaml';
 
-async function knownNames(deps: ApiDeps, checks: readonly { name: string }[]): Promise<KnownNames> {
-  const profiles = await listProfiles(deps.pool);
+async function knownNames(db: Db, checks: readonly { name: string }[]): Promise<KnownNames> {
+  const profiles = await listProfiles(db);
   return { profiles: profiles.map((p) => p.name), checks: checks.map((c) => c.name) };
 }
 
@@ -27,12 +28,28 @@ function accept(result: PipelineResult): Pipeline {
 
 /** The pipeline of a request, with all its faults at once; null when the request brings none. */
 export async function readPipeline(
-  deps: ApiDeps,
+  db: Db,
   value: unknown,
   checks: readonly { name: string }[],
 ): Promise<Pipeline | null> {
   if (value === null || value === undefined) return null;
-  return accept(checkPipeline(value, await knownNames(deps, checks)));
+  return accept(checkPipeline(value, await knownNames(db, checks)));
+}
+
+/**
+ * A stored pipeline beside checks that are about to replace the ones it was judged with. Throws naming `checks`, since
+ * that is the field of the request.
+ */
+export function judgeChecks(pipeline: Pipeline | null, checks: readonly { name: string }[]): void {
+  if (pipeline === null) return;
+  const result = checkPipeline(pipeline, { profiles: null, checks: checks.map((c) => c.name) });
+  if (result.ok) return;
+  const faults = result.faults.map(({ field, value, message }) => ({
+    field: 'checks',
+    value,
+    message: `do not fit the repository's pipeline: ${field} ${message}`,
+  }));
+  throw new SignalboxError(result.code, faultSummary(faults), { faults });
 }
 
 async function fromBase(deps: ApiDeps, repo: Repo, known: KnownNames): Promise<Pipeline | null> {
@@ -57,14 +74,14 @@ async function fromBase(deps: ApiDeps, repo: Repo, known: KnownNames): Promise<P
   }
   const pipeline = accept(result);
   if (!sameValue(pipeline, last)) {
-    await updateRepo(deps.pool, repo.id, { facts: { ...repo.facts, lastPipeline: pipeline } });
+    await updateRepo(deps.pool, repo.id, { facts: { lastPipeline: pipeline } });
   }
   return pipeline;
 }
 
 /** For a new task of `repo`; `own` comes from the request. Throws with every fault, naming the command that mends it. */
 export async function pipelineOfTask(deps: ApiDeps, repo: Repo, own: unknown): Promise<Pipeline> {
-  const known = await knownNames(deps, repo.config.checks);
+  const known = await knownNames(deps.pool, repo.config.checks);
   if (own !== null && own !== undefined) return accept(checkPipeline(own, known));
   // Profiles may have gone since the record was written: its references are judged again.
   if (repo.config.pipeline !== null) return accept(checkPipeline(repo.config.pipeline, known));

@@ -1,21 +1,18 @@
 /** A repository as requests write it, as it is stored, and as answers show it. */
 import type { CheckConfig, SetupConfig } from '../domain/checks/types.js';
-import { SignalboxError, type Fault } from '../domain/errors.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import type { Repo, RepoAuth, RepoConfig } from '../domain/repos.js';
 import { readDuration, showDuration } from './durations.js';
+import { refuse } from './refuse.js';
 import type { CreateRepo, PatchRepo } from './schemas/repos.js';
-
-function refuse(field: string, value: unknown, message: string): never {
-  const faults: Fault[] = [{ field, value, message }];
-  throw new SignalboxError('invalid-request', `${field} ${message}`, { faults });
-}
 
 function readAuth(auth: PatchRepo['auth']): RepoAuth {
   const kind = auth?.kind ?? 'none';
   const ref = auth?.ref ?? null;
-  if (kind === 'none' && ref !== null) refuse('auth.ref', ref, 'must be absent when auth.kind is none');
-  if (kind !== 'none' && ref === null) refuse('auth.ref', ref, `is required when auth.kind is ${kind}`);
+  if (kind === 'none' && ref !== null)
+    refuse('invalid-request', 'auth.ref', ref, 'must be absent when auth.kind is none');
+  if (kind !== 'none' && ref === null)
+    refuse('invalid-request', 'auth.ref', ref, `is required when auth.kind is ${kind}`);
   return { kind, ref };
 }
 
@@ -33,11 +30,11 @@ function readChecks(checks: PatchRepo['checks']): CheckConfig[] {
   return (checks ?? []).map((check, i, all) => {
     const at = `checks[${i}]`;
     if (all.findIndex((c) => c.name === check.name) !== i)
-      refuse(`${at}.name`, check.name, 'is the name of another check');
+      refuse('invalid-request', `${at}.name`, check.name, 'is the name of another check');
     return {
       name: check.name,
       kind: 'command',
-      command: check.command ?? refuse(`${at}.command`, undefined, 'is required'),
+      command: check.command ?? refuse('invalid-request', `${at}.command`, undefined, 'is required'),
       timeout: readDuration(`${at}.timeout`, check.timeout, '20m'),
       env: check.env ?? {},
       needsHistory: check.needsHistory ?? false,

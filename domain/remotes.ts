@@ -1,9 +1,13 @@
 /** Addresses of remotes and names of branches: what is accepted, and when two spellings mean the same remote. */
 
+import type { RepoAuth } from './repos.js';
+
 export type Protocol = 'file' | 'ssh' | 'https' | 'http' | 'git';
 
 export interface RemoteAddress {
   protocol: Protocol;
+  /** True for a path, and for a network address of this machine: what goes there crosses no wire. */
+  local: boolean;
   /** As given to git. */
   url: string;
   /** Equal for all spellings of one remote. For `file` the caller replaces the path by its real path first. */
@@ -15,6 +19,8 @@ export type RemoteCheck = { ok: true; address: RemoteAddress } | { ok: false; re
 const DEFAULT_PORT: Record<Exclude<Protocol, 'file'>, string> = { https: '443', http: '80', ssh: '22', git: '9418' };
 const USER = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,64}\])$/;
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 const refuse = (reason: string): RemoteCheck => ({ ok: false, reason });
 
@@ -74,7 +80,8 @@ function network(
   // A user other than `git` has another home, and so may mean another repository.
   const shownUser = user === undefined || user === 'git' ? '' : `${user}@`;
   const key = `${shownUser}${host.toLowerCase().replace(/\.$/, '')}${shownPort}/${withoutGit(parts.join('/'))}`;
-  return { ok: true, address: { protocol, url, key } };
+  const local = LOOPBACK.test(host.toLowerCase());
+  return { ok: true, address: { protocol, local, url, key } };
 }
 
 function checkPath(text: string): RemoteCheck {
@@ -86,13 +93,19 @@ function checkPath(text: string): RemoteCheck {
   }
   if (parts.length === 0) return refuse('the root directory is not a repository');
   const path = `/${parts.join('/')}`;
-  return { ok: true, address: { protocol: 'file', url: path, key: pathKey(path) } };
+  return { ok: true, address: { protocol: 'file', local: true, url: path, key: pathKey(path) } };
 }
 
 /** Key of a local remote by the real path of its repository. */
 export const pathKey = (path: string): string => `path:${path.replace(/\/+$/, '').replace(/(?<=.)\/\.git$/, '')}`;
 
 const withoutGit = (path: string): string => path.replace(/\.git$/, '');
+
+/** Why a secret of this kind must not be sent to that address; null if it may. */
+export function clearTextFault({ protocol, local }: RemoteAddress, kind: RepoAuth['kind']): string | null {
+  if (protocol !== 'http' || local || (kind !== 'token' && kind !== 'helper')) return null;
+  return 'the secret would cross the network in clear text: register the remote by https:// or ssh://';
+}
 
 /** Why a name cannot be the branch of a task; null if it can. `base`: the branch it must not be. */
 export function branchFault(name: string, base: string | null = null): string | null {

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../domain/errors.js';
 import type { Repo, RepoConfig, RepoFacts } from '../domain/repos.js';
-import { execute, lock, query, queryOne, transaction, violatesUnique, type Db, type Pool } from './db.js';
+import { execute, lock, query, queryOne, transaction, violatesUnique, type Db, type Pool, type Tx } from './db.js';
 
 const COLUMNS = `id, remote, remote_key AS "remoteKey", base, prefix, config, facts, adopted_at AS "adoptedAt",
   created_at AS "createdAt"`;
@@ -37,6 +37,11 @@ export async function getRepo(db: Db, id: string): Promise<Repo | null> {
   return queryOne<Repo>(db, `SELECT ${COLUMNS} FROM repos WHERE id = $1`, [id]);
 }
 
+/** The row, kept from other writers until the transaction ends: what is decided on it is decided on the newest. */
+export async function lockRepo(tx: Tx, id: string): Promise<Repo | null> {
+  return queryOne<Repo>(tx, `SELECT ${COLUMNS} FROM repos WHERE id = $1 FOR NO KEY UPDATE`, [id]);
+}
+
 /** @param remoteKey the normalised address */
 export async function findRepoByRemote(db: Db, remoteKey: string, base: string): Promise<Repo | null> {
   return queryOne<Repo>(db, `SELECT ${COLUMNS} FROM repos WHERE remote_key = $1 AND base = $2`, [remoteKey, base]);
@@ -53,7 +58,8 @@ export interface RepoPatch {
   base?: string;
   prefix?: string;
   config?: RepoConfig;
-  facts?: RepoFacts;
+  /** Only what was found out anew; the rest stays as it is. */
+  facts?: Partial<RepoFacts>;
   adoptedAt?: string;
 }
 
@@ -63,7 +69,7 @@ export async function updateRepo(db: Db, id: string, patch: RepoPatch): Promise<
     return await queryOne<Repo>(
       db,
       `UPDATE repos SET remote = coalesce($2, remote), remote_key = coalesce($3, remote_key), base = coalesce($4, base),
-         prefix = coalesce($5, prefix), config = coalesce($6::jsonb, config), facts = coalesce($7::jsonb, facts),
+         prefix = coalesce($5, prefix), config = coalesce($6::jsonb, config), facts = facts || coalesce($7::jsonb, '{}'),
          adopted_at = coalesce($8, adopted_at), updated_at = now()
        WHERE id = $1 RETURNING ${COLUMNS}`,
       [

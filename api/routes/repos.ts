@@ -1,60 +1,13 @@
-import { SignalboxError } from '../../domain/errors.js';
-import { branchFault, checkRemote } from '../../domain/remotes.js';
-import type { Repo, RepoConfig } from '../../domain/repos.js';
-import { deleteRepo, findRepoByRemote, insertRepo, listRepos, updateRepo } from '../../store/repos.js';
+import { deleteRepo, listRepos } from '../../store/repos.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { repoOf } from '../lookups.js';
-import { readPipeline } from '../pipelines.js';
-import { readConfig, showRepo } from '../repo-requests.js';
+import { addRepo, changeRepo } from '../repo-changes.js';
+import { showRepo } from '../repo-requests.js';
 import { RepoParams } from '../schemas/common.js';
 import { CreateRepo, PatchRepo, RepoAnswer, RepoList } from '../schemas/repos.js';
-import { sameValue } from '../same-value.js';
-
-function refuse(code: 'invalid-request' | 'not-acceptable', field: string, value: string, message: string): never {
-  throw new SignalboxError(code, `${field}: ${message}`, { faults: [{ field, value, message }] });
-}
-
-/** The address, which may hold what must not be echoed (a password) only where it is accepted. */
-function readRemote(remote: string): string {
-  const checked = checkRemote(remote);
-  if (checked.ok) return checked.address.url;
-  throw new SignalboxError('not-acceptable', `remote: ${checked.reason}`, {
-    faults: [{ field: 'remote', message: checked.reason }],
-  });
-}
-
-function same(repo: Repo, wanted: { remoteKey: string; base: string; prefix: string; config: RepoConfig }): boolean {
-  return (
-    repo.remoteKey === wanted.remoteKey &&
-    repo.base === wanted.base &&
-    repo.prefix === wanted.prefix &&
-    sameValue(repo.config, wanted.config)
-  );
-}
-
-async function addRepo(deps: ApiDeps, body: CreateRepo): Promise<{ repo: Repo; created: boolean }> {
-  const remote = readRemote(body.remote);
-  const base = body.base ?? 'main';
-  const fault = branchFault(base);
-  if (fault !== null) refuse('invalid-request', 'base', base, fault);
-  const prefix = body.workItemPrefix ?? 'ET';
-  const draft = readConfig(body, null, null);
-  const config = { ...draft, pipeline: await readPipeline(deps, body.pipeline, draft.checks) };
-  const found = await deps.adoptRemote({ remote, base, auth: config.auth, checkout: config.checkout });
-  const other = await findRepoByRemote(deps.pool, found.remoteKey, base);
-  if (other !== null && other.id !== body.id) {
-    throw new SignalboxError('conflict', `this remote and base branch belong to the repository ${other.id}`);
-  }
-  const wanted = { id: body.id, remote, base, prefix, config, ...found };
-  const result = await insertRepo(deps.pool, wanted);
-  if (!result.created && !same(result.repo, wanted)) {
-    throw new SignalboxError('conflict', `the repository ${body.id} exists with other content; use PATCH to change it`);
-  }
-  return result;
-}
 
 export function repoRoutes(app: App, deps: ApiDeps): void {
   const tags = ['repositories'];
@@ -105,27 +58,8 @@ export function repoRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const id = request.params.repo;
       const { body } = request;
-      return audited(deps, request, { action: 'repo.change', subject: id }, async () => {
-        const repo = await repoOf(deps, id);
-        const draft = readConfig(body, repo.config, null);
-        const pipeline =
-          body.pipeline === undefined ? repo.config.pipeline : await readPipeline(deps, body.pipeline, draft.checks);
-        const config = { ...draft, pipeline };
-        const probe = body.auth !== undefined || body.checkout !== undefined;
-        const facts = probe
-          ? (
-              await deps.adoptRemote({
-                remote: repo.remote,
-                base: repo.base,
-                auth: config.auth,
-                checkout: config.checkout,
-              })
-            ).facts
-          : repo.facts;
-        const changed = await updateRepo(deps.pool, id, { config, facts });
-        if (changed === null) throw new SignalboxError('not-found', `there is no repository ${id}`);
-        return showRepo(changed);
-      });
+      const action = { action: 'repo.change', subject: id };
+      return showRepo(await audited(deps, request, action, () => changeRepo(deps, id, body)));
     },
   );
   app.delete(

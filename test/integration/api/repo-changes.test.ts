@@ -1,0 +1,179 @@
+/** Changing a repository: judged as a whole, and nobody's change is lost. */
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createServer } from '../../../api/server.js';
+import type { EnqueueRequest } from '../../../domain/merge-queue/types.js';
+import { insertEntry } from '../../../store/merge-entries.js';
+import { mirrorQueue } from '../../../store/merge-queues.js';
+import { transaction } from '../../../store/db.js';
+import { updateRepo } from '../../../store/repos.js';
+import { startApi, type TestApi } from '../../support/api.js';
+
+let api: TestApi;
+
+beforeAll(async () => {
+  api = await startApi();
+  await api.call('PUT', '/api/agent-profiles/default', { command: ['true'] });
+  const checks = ['unit', 'lint'].map((name) => ({ name, command: ['true'] }));
+  const pipeline = { stages: [{ name: 'testing', kind: 'check', checks: ['unit'] }] };
+  const added = await api.call('POST', '/api/repos', {
+    id: 'web',
+    remote: await api.newRemote('web'),
+    checks,
+    pipeline,
+  });
+  expect(added.status).toBe(201);
+});
+afterAll(() => api.close());
+
+const repo = async (): Promise<Record<string, unknown>> =>
+  (await api.call('GET', '/api/repos/web')).json as Record<string, unknown>;
+
+describe('a change', () => {
+  it.each([[[]], [[{ name: 'other', command: ['true'] }]]])(
+    'of checks is judged with the pipeline: %j',
+    async (checks) => {
+      const before = await repo();
+      const refused = await api.call('PATCH', '/api/repos/web', { checks });
+      expect(refused.json).toMatchObject({ status: 422, code: 'invalid-pipeline', faults: [{ field: 'checks' }] });
+      expect(refused.text).toContain('no check `unit`');
+      expect(await repo()).toEqual(before);
+      const together = { checks, pipeline: { stages: [{ name: 'testing', kind: 'check' }] } };
+      expect((await api.call('PATCH', '/api/repos/web', together)).status).toBe(200);
+      await api.call('PATCH', '/api/repos/web', { checks: before.checks, pipeline: before.pipeline });
+    },
+  );
+
+  it('keeps what others change at the same time, whatever they change', async () => {
+    const patches = Array.from({ length: 6 }, (_, i) => [
+      { checks: [{ name: 'unit', command: ['true', String(i)] }] },
+      { merge: { strategy: 'merge' } },
+      { setup: { command: ['npm', 'ci'] } },
+      { auth: { kind: 'none' } },
+    ]).flat();
+    const lastPipeline = { stages: [{ name: 'seen', kind: 'check' as const, checks: null, onFail: null }] };
+    const [replies] = await Promise.all([
+      Promise.all(patches.map((patch) => api.call('PATCH', '/api/repos/web', patch))),
+      updateRepo(api.database.pool, 'web', { facts: { lastPipeline } }),
+    ]);
+    expect(new Set(replies.map((reply) => reply.status))).toEqual(new Set([200]));
+    expect(await repo()).toMatchObject({
+      checks: [{ command: ['true', expect.any(String)] }],
+      merge: { strategy: 'merge' },
+      setup: { command: ['npm', 'ci'] },
+      facts: { lastPipeline, headsPrefix: 'refs/signalbox/heads/' },
+    });
+  });
+});
+
+describe('a secret', () => {
+  const token = { kind: 'token', ref: 'env:TOKEN' };
+
+  it('is not sent in clear text', async () => {
+    const body = { id: 'far', remote: 'http://git.example/far.git', auth: token };
+    for (const auth of [token, { kind: 'helper', ref: 'env:HELPER' }]) {
+      const refused = await api.call('POST', '/api/repos', { ...body, auth });
+      expect(refused.json).toMatchObject({ status: 422, code: 'not-acceptable', faults: [{ field: 'auth.kind' }] });
+      expect(refused.text).toContain('clear text');
+    }
+    expect((await api.call('GET', '/api/repos/far')).status).toBe(404);
+  });
+
+  it('is not given to a remote that was registered without one', async () => {
+    const { pool } = api.database;
+    await updateRepo(pool, 'web', { remote: 'http://git.example/web.git' });
+    const before = await repo();
+    const refused = await api.call('PATCH', '/api/repos/web', { auth: token });
+    expect(refused.json).toMatchObject({ status: 422, code: 'not-acceptable', faults: [{ field: 'auth.kind' }] });
+    expect(await repo()).toEqual(before);
+  });
+
+  it('may go to this machine: there it is the remote that is judged', async () => {
+    const body = { id: 'near', remote: 'http://127.0.0.1:1/near.git', auth: token };
+    expect((await api.call('POST', '/api/repos', body)).text).not.toContain('clear text');
+  });
+});
+
+describe('a gate', () => {
+  const state = async (): Promise<unknown> =>
+    ((await api.call('GET', '/api/repos/web/merge-queue')).json as { state: unknown }).state;
+  const post = (action: string, body: object = {}) => api.call('POST', `/api/repos/web/${action}`, body);
+
+  it('answers what the queue shows', async () => {
+    const steps: [string, object, string][] = [
+      ['drain', {}, 'draining'],
+      ['pause', { scope: 'landing', reason: 'lunch' }, 'paused'],
+      ['freeze', {}, 'frozen'],
+      ['pause', { base: 'release' }, 'frozen'],
+      ['unfreeze', {}, 'paused'],
+      ['resume', {}, 'running'],
+    ];
+    for (const [action, body, wanted] of steps) {
+      const reply = await post(action, body);
+      if (!('base' in body))
+        expect([action, reply.status, reply.json, await state()]).toMatchObject([
+          action,
+          200,
+          { state: wanted },
+          wanted,
+        ]);
+    }
+    // Of one base: the answer is about that one.
+    expect((await post('pause', { base: 'release' })).json).toMatchObject({ state: 'paused' });
+    expect(await state()).toBe('running');
+    await post('resume');
+  });
+
+  it('shows a block, and behind a pause the pause', async () => {
+    const block = { code: 'base-red' as const, reason: 'unit is red', clearedBy: null, baseOid: null, since: 'x' };
+    const view = { repo: 'web', base: 'main', state: 'blocked' as const, reason: null, block, entries: [] };
+    await transaction(api.database.pool, (tx) => mirrorQueue(tx, { view, runId: 'r', seq: 1 }));
+    expect((await post('resume')).json).toMatchObject({ state: 'blocked' });
+    expect((await post('pause', { reason: 'lunch' })).json).toMatchObject({ state: 'paused' });
+    expect((await api.call('GET', '/api/repos/web/merge-queue')).json).toMatchObject({
+      state: 'paused',
+      reason: 'lunch',
+    });
+    await post('resume');
+  });
+
+  it('of a scope that nothing heeds yet is refused', async () => {
+    for (const action of ['pause', 'drain', 'freeze']) {
+      const reply = await post(action, { scope: 'admission' });
+      expect(reply.json).toMatchObject({ status: 422, code: 'not-available', faults: [{ field: 'scope' }] });
+    }
+    expect(await state()).toBe('blocked');
+  });
+});
+
+describe('a withdraw', () => {
+  const request: EnqueueRequest = {
+    ...{
+      repo: 'web',
+      base: 'main',
+      task: 'web/ET-001',
+      workItem: 'ET-001',
+      generation: 1,
+      head: 'b'.repeat(40),
+      try: 1,
+    },
+    ...{ entry: 'e'.repeat(32), workflowId: 'task/web/ET-001', title: 'T', priority: 'normal' },
+    enqueuedAt: '2026-01-01T00:00:00Z',
+  };
+  const url = `/api/repos/web/merge-queue/entries/${request.entry}`;
+
+  it('is a conflict when the queue is not running', async () => {
+    await insertEntry(api.database.pool, request);
+    expect((await api.call('DELETE', url)).json).toMatchObject({ status: 409, code: 'conflict' });
+  });
+
+  it('is put off when Temporal is away', async () => {
+    const connection = Connection.lazy({ address: '127.0.0.1:1' });
+    const app = await createServer({ ...api.deps, temporal: new Client({ connection }) });
+    const reply = await app.inject({ method: 'DELETE', url, headers: { authorization: `Bearer ${api.token}` } });
+    expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([503, 'unavailable']);
+    expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
+    await app.close();
+    await connection.close();
+  });
+});
