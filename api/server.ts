@@ -4,7 +4,8 @@
  */
 import rateLimit from '@fastify/rate-limit';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { LogController, type FastifyServerOptions } from 'fastify';
+import type { Server } from 'node:http';
+import fastify, { LogController, type FastifyHttpOptions } from 'fastify';
 import { SignalboxError } from '../domain/errors.js';
 import { useAuth } from './auth.js';
 import type { App } from './context.js';
@@ -35,21 +36,21 @@ const REQUESTS_A_MINUTE = 6000;
 /** Builds the server; the caller listens (on 127.0.0.1 unless configured) and closes it. */
 export async function createServer(given: ApiDeps): Promise<App> {
   const deps: ApiDeps = { ...given, gitReader: sharedReads(given.gitReader) };
-  const options: FastifyServerOptions = {
+  const options = {
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: deps.settings.MAX_BODY,
-    // A client that trickles its headers or body is cut off.
+    // A client that trickles its headers or body is cut off. Node looks only every 30 s unless told otherwise.
     requestTimeout: 15_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     connectionTimeout: 0,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     forceCloseConnections: true,
-  };
-  const app = fastify(options).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
-  app.server.headersTimeout = 10_000;
-  app.setValidatorCompiler(validatorCompiler as never);
+  } satisfies FastifyHttpOptions<Server>;
+  const app: App = fastify(options).withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
   // Answers may carry more fields than documented; the schemas of answers only document.
   app.setSerializerCompiler(() => (data: unknown) => JSON.stringify(data));
   useErrors(app);

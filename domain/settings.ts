@@ -90,7 +90,7 @@ export type Settings = Readonly<Parsed>;
 /** Reads all settings from an environment-like record (`SIGNALBOX_<NAME>`); refuses every bad value at once, by name. */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const faults: Fault[] = [];
-  const out: Record<string, unknown> = {};
+  const out: Partial<Record<SettingName, unknown>> = {};
   for (const [name, spec] of Object.entries(SETTINGS) as [SettingName, Spec<unknown>][]) {
     const text = env[`SIGNALBOX_${name}`] ?? spec.default;
     if (text === null || text === '') {
@@ -107,5 +107,5 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     const lines = faults.map((f) => `${f.field}=${String(f.value)}: ${f.message}`);
     throw new SignalboxError('invalid-setting', lines.join('; '), { faults });
   }
-  return Object.freeze(out) as unknown as Settings;
+  return Object.freeze(out) as Settings;
 }

@@ -55,6 +55,11 @@ export async function findToken(db: Db, hash: Uint8Array): Promise<Token | null>
   return found;
 }
 
+/** Whether a token that was valid before still is: for answers that go on for long. */
+export async function isTokenValid(db: Db, id: string): Promise<boolean> {
+  return (await queryOne(db, `SELECT id FROM api_tokens WHERE id = $1 AND ${VALID}`, [id])) !== null;
+}
+
 /** All tokens, revoked ones too, oldest first. */
 export async function listTokens(db: Db): Promise<Token[]> {
   return query<Token>(db, `SELECT ${COLUMNS} FROM api_tokens ORDER BY created_at, id`);

@@ -26,7 +26,7 @@ export function eventRoutes(app: App, deps: ApiDeps): void {
       const repos = repo === undefined ? principalOf(request).repos : [repo];
       const last = request.headers['last-event-id'];
       let after = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : await lastEventId(deps.pool);
-      await stream(request, reply, async (signal) => {
+      await stream(deps, request, reply, async (signal) => {
         const events = await readEvents(deps.pool, after, { repos, limit: BATCH });
         after = events.at(-1)?.id ?? after;
         if (events.length < BATCH) await pause(POLL_MS, signal);

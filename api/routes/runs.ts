@@ -76,7 +76,7 @@ export function runRoutes(app: App, deps: ApiDeps): void {
       const file = await openLog(deps.runsDir, run.logPath);
       if (request.query.follow === true) {
         try {
-          await stream(request, reply, follower(deps, run, file, startOffset(request)));
+          await stream(deps, request, reply, follower(deps, run, file, startOffset(request)));
         } finally {
           await file.close();
         }

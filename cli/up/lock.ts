@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignalboxError } from '../../domain/errors.js';
@@ -46,7 +47,7 @@ async function tryLock(file: string): Promise<boolean> {
   });
   if (!locked) return false;
   holder.unref();
-  for (const pipe of [holder.stdin, holder.stdout]) (pipe as unknown as { unref(): void }).unref();
+  for (const pipe of [holder.stdin, holder.stdout]) if (pipe instanceof Socket) pipe.unref();
   return true;
 }
 

@@ -127,7 +127,8 @@ function complete(kind: Stage['kind'], given: Record<string, unknown>): Stage {
     Stage['kind'],
     Partial<AgentStage> | Partial<ApprovalStage> | Partial<CheckStage> | Partial<MergeStage>
   >;
-  return { ...defaults[kind], ...given } as unknown as Stage;
+  const stage: object = { ...defaults[kind], ...given };
+  return stage as Stage;
 }
 
 function refusal(found: Found): PipelineResult {

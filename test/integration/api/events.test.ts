@@ -1,6 +1,8 @@
 /** The stream of changes, over a real socket with the client of the command line. */
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, type Client } from '../../../cli/client.js';
 import { startApi, type TestApi } from '../../support/api.js';
 
@@ -69,6 +71,45 @@ it('tells a token only of its repositories, by header or ticket', async () => {
   expect(text).not.toContain('web/');
   await chunks?.cancel();
   expect((await fetch(`${url}/api/events?ticket=${ticket}`)).status).toBe(401);
+});
+
+describe('a stream whose token ends', () => {
+  /** Opens a stream, ends its token, and gives what came after that until the server closed it. */
+  async function after(path: string, end: (id: string) => Promise<unknown>): Promise<string> {
+    const made = await api.call('POST', '/api/tokens', { name: 'leaks', scopes: ['tasks:read'] });
+    const { id, secret } = made.json as { id: string; secret: string };
+    const open = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${secret}` } });
+    expect(open.status).toBe(200);
+    await end(id);
+    await submit('Secret');
+    return open.text();
+  }
+  const revoke = (id: string) => api.call('DELETE', `/api/tokens/${id}`);
+  const expire = (id: string) =>
+    api.database.pool.query(`UPDATE api_tokens SET expires_at = now() WHERE id = $1`, [id]);
+
+  it.each([
+    ['revoked', revoke],
+    ['expired', expire],
+  ])('%s: closes and tells nothing more', async (_, end) => {
+    expect(await after('/api/events', end)).not.toContain('data:');
+  });
+
+  it('closes a log that is followed, too', async () => {
+    const log = path.join(api.deps.runsDir, 'r1', 'out.jsonl');
+    await mkdir(path.dirname(log), { recursive: true });
+    await writeFile(log, 'so far');
+    await api.database.pool.query(
+      `INSERT INTO agent_runs (id, repo, work_item, generation, stage, attempt, agent, adapter, host, status, log_path)
+       VALUES ('r1', 'web', 'ET-001', 1, 'analysis', 1, 'default', 'command', 'h1', 'running', $1)`,
+      [log],
+    );
+    const text = await after('/api/runs/r1/log?follow=true', async (id) => {
+      await revoke(id);
+      await appendFile(log, 'for others');
+    });
+    expect(text).not.toContain('for others');
+  });
 });
 
 it('ends its streams when the server closes', async () => {

@@ -92,9 +92,57 @@ describe('bodies', () => {
     expect((await post('{"repo":"web","title":"x"}', { 'content-type': type })).status).toBe(400);
   });
 
-  it('cuts off who trickles', () => {
-    expect(api.app.server.requestTimeout).toBeLessThanOrEqual(30_000);
-    expect(api.app.server.headersTimeout).toBeLessThanOrEqual(15_000);
+  describe('a client that trickles', () => {
+    const limits = { headersTimeout: 0, requestTimeout: 0 };
+    beforeAll(() => {
+      const { server } = api.app;
+      Object.assign(limits, { headersTimeout: server.headersTimeout, requestTimeout: server.requestTimeout });
+      Object.assign(server, { headersTimeout: 500, requestTimeout: 800 });
+    });
+    afterAll(() => void Object.assign(api.app.server, limits));
+
+    const MARK = 'the token';
+    const head =
+      `POST /api/tasks HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${MARK}\r\n` +
+      'content-type: application/json\r\ncontent-length: 4096\r\n';
+
+    /** Sends `first`, then a byte every 50 ms for as long as it is let; gives what was answered. */
+    async function trickle(first: string): Promise<string> {
+      const socket = createConnection(port, '127.0.0.1');
+      let answer = '';
+      socket.on('data', (data) => (answer += data.toString()));
+      socket.on('error', () => undefined); // the server hangs up on us: that is the point
+      if (first !== '') socket.write(first);
+      const drip = setInterval(() => first !== '' && socket.writable && socket.write('a'), 50);
+      await new Promise((resolve) => socket.once('close', resolve));
+      clearInterval(drip);
+      return answer;
+    }
+
+    it.each([
+      ['nothing', ''],
+      ['its headers', head],
+      ['its body', `${head}\r\n`],
+    ])('%s is cut off, and others are served meanwhile', async (_, first) => {
+      const sent = first.replace(MARK, api.token);
+      const slow = Promise.all(Array.from({ length: 20 }, () => trickle(sent)));
+      const over = new AbortController();
+      void slow.then(() => over.abort());
+      let served = 0;
+      while (!over.signal.aborted) {
+        const reply = await fetch(`http://127.0.0.1:${port}/health/live`);
+        expect(reply.status).toBe(200);
+        served += 1;
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      expect(served).toBeGreaterThan(5);
+      for (const answer of await slow) expect(answer).not.toMatch(/^HTTP\/1\.1 2/);
+    });
+
+    it('has little time where nobody makes it less', () => {
+      expect(limits.requestTimeout).toBeLessThanOrEqual(30_000);
+      expect(limits.headersTimeout).toBeLessThanOrEqual(15_000);
+    });
   });
 
   it('stored nothing of all that', async () => {
