@@ -41,6 +41,8 @@ export function taskText(task: TaskAnswer): string {
     ['branch', task.branch],
     ['head', task.head],
     ['landed', landed && `${landed.commit} on ${short(landed.base)} at ${landed.at}`],
+    ['checkout', landed?.checkoutBehind && `behind: ${landed.checkoutBehind.reason}`],
+    ['to mend it', landed?.checkoutBehind?.mendedBy],
     ['counters', `${counters.faults} faults, ${counters.followUps} follow-ups, ${counters.humanWaits} human waits`],
     ['cost', cost.usd > 0 ? `$${cost.usd.toFixed(2)}` : null],
     ['generation', task.generation > 1 ? task.generation : null],

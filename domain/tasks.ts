@@ -51,6 +51,15 @@ export interface Landed {
   base: string;
   plan: string;
   at: string;
+  /** Absent or null: the remote is not checked out, or the checkout shows the landing. */
+  checkoutBehind?: CheckoutBehind | null;
+}
+
+/** Local edits kept a checked-out remote from being brought up; the landing stands. */
+export interface CheckoutBehind {
+  reason: string;
+  /** The command that brings it up and keeps the edits, as a user types it. */
+  mendedBy: string;
 }
 
 /** `web/ET-012` */

@@ -1,10 +1,11 @@
 /** Landings that were proven by reading the remote back. One for each entry, one for each task and generation. */
 import { SignalboxError } from '../domain/errors.js';
 import type { Landing } from '../domain/merge-queue/types.js';
-import { execute, query, queryOne, type Db } from './db.js';
+import { execute, json, query, queryOne, type Db } from './db.js';
 
 /** `base` of a Landing is the oid it was checked on; the branch is in the row. */
-const COLUMNS = `entry, task, generation, plan, head, commit, tree, base_oid AS base, verdict, at`;
+const COLUMNS = `entry, task, generation, plan, head, commit, tree, base_oid AS base, verdict, at,
+  checkout_behind AS "checkoutBehind"`;
 
 /**
  * Stores a landing; the same one again changes nothing. Throws `internal` when the task landed in this generation with
@@ -17,11 +18,13 @@ export async function insertLanding(
 ): Promise<void> {
   await execute(
     db,
-    `INSERT INTO landings (entry, repo, base, task, work_item, generation, plan, head, commit, tree, base_oid, verdict, at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING`,
+    `INSERT INTO landings (entry, repo, base, task, work_item, generation, plan, head, commit, tree, base_oid, verdict, at,
+       checkout_behind)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
     [
       ...[landing.entry, where.repo, where.base, landing.task, where.workItem, landing.generation, landing.plan],
       ...[landing.head, landing.commit, landing.tree, landing.base, landing.verdict, landing.at],
+      json(landing.checkoutBehind ?? null),
     ],
   );
   const stored = await findLandingByGeneration(db, where.repo, where.workItem, landing.generation);

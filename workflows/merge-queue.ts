@@ -9,6 +9,7 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  log,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
@@ -19,6 +20,7 @@ import type { QueueCommand } from '../domain/merge-queue/commands.js';
 import type { CheckReply, QueueEvent } from '../domain/merge-queue/events.js';
 import { reduceQueue } from '../domain/merge-queue/reduce.js';
 import { emptyQueue, type QueueState } from '../domain/merge-queue/state.js';
+import type { FenceResult, PublishResult } from '../domain/merge-queue/types.js';
 import { queueDetails, queueView, standing } from '../domain/merge-queue/view.js';
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
 import { Alarm } from './alarm.js';
@@ -26,6 +28,12 @@ import { reasonOf } from './failures.js';
 import { checkSettled, enqueue, gateChanged, mergeSettled, queueState, withdraw } from './messages.js';
 import { gitOn, records } from './proxies.js';
 import { SignalboxRepo, SignalboxWaitingOn } from './search-attributes.js';
+
+/** A person has to look after the checkout; the landing itself stands. */
+function sayIfBehind(task: string, result: PublishResult | FenceResult): void {
+  if (result.kind !== 'landed' || result.checkoutBehind === undefined) return;
+  log.warn(`the checkout did not follow the landing of ${task}`, { ...result.checkoutBehind });
+}
 
 type Asked = Exclude<QueueCommand, { kind: 'cancel' | 'tell' }>;
 
@@ -111,11 +119,15 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
       }
       case 'publish': {
         const at = gitOn(queuePrefix, command.host, `publish ${command.plan.entry.task}`, 'publish');
-        return { kind: 'published', call: id, result: await at.publishLanding(command.plan, command.verdict) };
+        const result = await at.publishLanding(command.plan, command.verdict);
+        sayIfBehind(command.plan.entry.task, result);
+        return { kind: 'published', call: id, result };
       }
       case 'fence': {
         const at = gitOn(queuePrefix, command.host, `fence and resolve ${command.task}`);
-        return { kind: 'fenced', call: id, result: await at.fenceLanding(repo, base, command.plan) };
+        const result = await at.fenceLanding(repo, base, command.plan);
+        sayIfBehind(command.task, result);
+        return { kind: 'fenced', call: id, result };
       }
       case 'readGates':
         return { kind: 'gatesRead', call: id, gates: await records(queuePrefix, 'pauses and freezes').readGates(repo) };

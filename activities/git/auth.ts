@@ -55,8 +55,8 @@ export async function resolveAuth(auth: RepoAuth, lookup: SecretLookup, privateD
 
 const SSH = 'ssh -o BatchMode=yes -o ConnectTimeout=20';
 
-/** GIT_SSH_COMMAND is read by a shell. */
-const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** One word for a shell: GIT_SSH_COMMAND is read by one. */
+export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function splitRef(ref: string | null): { kind: 'env' | 'file'; name: string } {
   const match = /^(env|file):(.+)$/s.exec(ref ?? '');

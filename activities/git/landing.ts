@@ -8,6 +8,7 @@ import type {
   PrepareResult,
   PublishResult,
 } from '../../domain/merge-queue/types.js';
+import { followCheckout } from './checkout.js';
 import { fence } from './fence.js';
 import { withGate } from './gate.js';
 import type { GitHost, LandingRecords } from './host.js';
@@ -37,7 +38,13 @@ export function createLandings(
     },
     async fenceLanding(id, _base, plan) {
       const repo = await requireRepo(records, id);
-      return withGate(host, repo, (gate) => fence(gate, plan));
+      return withGate(host, repo, async (gate) => {
+        const result = await fence(gate, plan);
+        if (result.kind !== 'landed') return result;
+        // The publisher may have died between its push and this.
+        const checkoutBehind = await followCheckout(gate, result.landing);
+        return checkoutBehind === null ? result : { ...result, checkoutBehind };
+      });
     },
   };
 }

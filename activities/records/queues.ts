@@ -1,6 +1,7 @@
 /** Records of merge queues: entries, the visible picture, outcomes and landings; and the door to the workflow. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { MergeOutcome } from '../../domain/merge-queue/types.js';
+import type { CheckoutBehind } from '../../domain/tasks.js';
 import { transaction, type Tx } from '../../store/db.js';
 import { appendEvent } from '../../store/events.js';
 import { activeGates } from '../../store/gates.js';
@@ -82,12 +83,22 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
   }
 }
 
+interface SettledNews {
+  task: string;
+  entry: string;
+  kind: MergeOutcome['kind'];
+  checkoutBehind?: CheckoutBehind;
+}
+
 async function recordQueue(tx: Tx, update: QueueRecord): Promise<void> {
-  const settled: { task: string; entry: string; kind: MergeOutcome['kind'] }[] = [];
+  const settled: SettledNews[] = [];
   for (const { identity, outcome } of update.settled) {
     if (outcome.kind === 'landed') await insertLanding(tx, identity, outcome.landing);
     const isNews = await settleEntry(tx, identity.entry, outcome);
-    if (isNews) settled.push({ task: identity.task, entry: identity.entry, kind: outcome.kind });
+    if (!isNews) continue;
+    const behind = outcome.kind === 'landed' ? outcome.landing.checkoutBehind : null;
+    const { task, entry } = identity;
+    settled.push({ task, entry, kind: outcome.kind, ...(behind && { checkoutBehind: behind }) });
   }
   const isNewer = await mirrorQueue(tx, update);
   if (!isNewer && settled.length === 0) return;

@@ -47,6 +47,15 @@ export const pageQuery = {
   ),
 };
 
+export const checkoutBehind = Type.Optional(
+  nullable(
+    open(
+      { reason: Type.String(), mendedBy: Type.String() },
+      'Why the checkout of the remote stayed behind at this landing, and the command that mends it.',
+    ),
+  ),
+);
+
 export const Problem = Type.Object(
   {
     type: Type.String(),

@@ -1,6 +1,18 @@
 import Type from 'typebox';
 import { Later, LaterValues } from '../validation.js';
-import { closed, line, listOf, nullable, oid, open, optional, pageQuery, repoId, text } from './common.js';
+import {
+  checkoutBehind,
+  closed,
+  line,
+  listOf,
+  nullable,
+  oid,
+  open,
+  optional,
+  pageQuery,
+  repoId,
+  text,
+} from './common.js';
 
 // Nothing holds new work back in this version: a gate of that scope would be taken and do nothing.
 const scope = LaterValues(['all', 'landing'], ['admission'], 'What is held: landings, or whatever can be held.');
@@ -79,6 +91,7 @@ export const MergeQueue = open(
         base: Type.String(),
         verdict: Type.String(),
         at: Type.String(),
+        checkoutBehind,
       }),
       { description: 'Newest first.' },
     ),

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { Later } from '../validation.js';
 import {
+  checkoutBehind,
   closed,
   line,
   listOf,
@@ -140,7 +141,10 @@ const taskFields = {
   priority: Type.String(),
   waitingOn: nullable(Waiting),
   landed: nullable(
-    open({ commit: Type.String(), tree: Type.String(), base: Type.String(), plan: Type.String(), at: Type.String() }),
+    open({
+      ...{ commit: Type.String(), tree: Type.String(), base: Type.String(), plan: Type.String(), at: Type.String() },
+      checkoutBehind,
+    }),
   ),
   counters: open({
     faults: Type.Integer(),

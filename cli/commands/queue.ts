@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { CheckoutBehind } from '../../domain/tasks.js';
 import { at } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
-import { age, short, table } from '../output.js';
+import { age, plain, short, table } from '../output.js';
 
 interface QueueAnswer {
   repo: string;
@@ -17,7 +18,7 @@ interface QueueAnswer {
     priority: string;
     since: string;
   }[];
-  landed: { task: string; commit: string; verdict: string; at: string }[];
+  landed: { task: string; commit: string; verdict: string; at: string; checkoutBehind?: CheckoutBehind | null }[];
 }
 
 interface JobsAnswer {
@@ -41,11 +42,13 @@ interface GateAnswer {
 function queueText(queue: QueueAnswer): string {
   const entries = queue.entries.map((e) => [e.position, e.task, e.phase, e.priority, short(e.head), age(e.since)]);
   const landed = queue.landed.slice(0, 10).map((l) => [l.task, short(l.commit), l.verdict, age(l.at)]);
+  const behind = queue.landed[0]?.checkoutBehind;
   const reason = queue.reason === null || queue.reason === '' ? '' : `: ${queue.reason}`;
   return [
     `${queue.repo} ${queue.base}  ${queue.state}${reason}`,
     table(['#', 'task', 'phase', 'priority', 'head', 'since'], entries, 'nothing queued'),
     table(['landed', 'commit', 'verdict', 'ago'], landed, 'nothing landed yet'),
+    ...(behind ? [plain(`the checkout stayed behind: ${behind.reason}\nto mend it: ${behind.mendedBy}`)] : []),
   ].join('\n\n');
 }
 

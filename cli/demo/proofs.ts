@@ -2,7 +2,7 @@
  * What the demo proves about its landings, from the remote and from what the API says: nothing is taken on trust from
  * the process that landed them.
  */
-import type { TaskStateName, Waiting } from '../../domain/tasks.js';
+import type { Landed, TaskStateName, Waiting } from '../../domain/tasks.js';
 import { demoGit } from './git.js';
 
 export interface Proof {
@@ -28,7 +28,7 @@ export interface TaskRow {
   state: TaskStateName;
   stage: string;
   waitingOn: Waiting | null;
-  landed: { commit: string; tree: string; base: string } | null;
+  landed: Landed | null;
   counters: { faults: number; transient: number; followUps: number; humanWaits: number };
   [key: string]: unknown;
 }

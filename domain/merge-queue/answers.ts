@@ -17,7 +17,7 @@ import {
 } from './draft.js';
 import type { CheckReply } from './events.js';
 import type { QueueEntry } from './state.js';
-import type { FenceResult, Landing, PrepareResult, PublishResult } from './types.js';
+import type { FenceResult, PrepareResult, PublishedLanding, PublishResult } from './types.js';
 
 const VERDICTS_KEPT = 4;
 const DURATIONS_KEPT = 20;
@@ -122,7 +122,7 @@ function baseJudged(d: Draft, entry: QueueEntry, verdict: Verdict): void {
 export function published(d: Draft, entry: QueueEntry, result: PublishResult): void {
   switch (result.kind) {
     case 'landed':
-      landed(d, entry, result.landing);
+      landed(d, entry, result);
       return;
     case 'stale':
       entry.needsFence = true;
@@ -162,7 +162,7 @@ export function fenced(d: Draft, entry: QueueEntry, result: FenceResult): void {
     case 'landed':
       remoteWorks(d);
       {
-        landed(d, entry, result.landing);
+        landed(d, entry, result);
         return;
       }
     case 'not-landed':
@@ -180,7 +180,7 @@ export function fenced(d: Draft, entry: QueueEntry, result: FenceResult): void {
   }
 }
 
-function landed(d: Draft, entry: QueueEntry, landing: Landing): void {
+function landed(d: Draft, entry: QueueEntry, { landing, checkoutBehind }: PublishedLanding): void {
   if (landing.entry !== entry.request.entry) {
     entry.needsFence = true;
     faulted(d, entry, 'the landing of another entry was reported');
@@ -189,7 +189,7 @@ function landed(d: Draft, entry: QueueEntry, landing: Landing): void {
   d.s.acceptTip = null;
   const took = d.now - (entry.startedAt ?? d.now);
   d.s.durations = [...d.s.durations, took].slice(-DURATIONS_KEPT);
-  settle(d, entry, { kind: 'landed', landing });
+  settle(d, entry, { kind: 'landed', landing: { ...landing, ...(checkoutBehind && { checkoutBehind }) } });
 }
 
 export function recorded(d: Draft, id: number): void {

@@ -1,6 +1,6 @@
 /** What a landing is made of. The protocol is described in docs/landing.md. */
 import type { FailedCheck, VerdictKind } from '../checks/types.js';
-import type { Landed, Priority } from '../tasks.js';
+import type { CheckoutBehind, Landed, Priority } from '../tasks.js';
 
 export type Strategy = 'auto' | 'rebase-ff' | 'merge';
 
@@ -78,9 +78,15 @@ export type PrepareResult =
   | { kind: 'refused'; reason: string }
   | { kind: 'blocked'; block: QueueBlock };
 
+/** The queue makes `checkoutBehind` a part of the landing. */
+export interface PublishedLanding {
+  kind: 'landed';
+  landing: Landing;
+  checkoutBehind?: CheckoutBehind;
+}
+
 export type PublishResult =
-  /** `checkoutBehind`: local edits kept a checked-out remote from being brought up; the landing stands. */
-  | { kind: 'landed'; landing: Landing; checkoutBehind?: string }
+  | PublishedLanding
   /** Base or fence moved: fence, prepare again, keep the place. */
   | { kind: 'stale'; reason: string }
   /** A pause or freeze stood in the store at the moment of publishing. */
@@ -91,7 +97,7 @@ export type PublishResult =
 
 /** What the fence + resolve of a doubtful plan found. */
 export type FenceResult =
-  { kind: 'landed'; landing: Landing } | { kind: 'not-landed'; tip: string } | { kind: 'blocked'; block: QueueBlock };
+  PublishedLanding | { kind: 'not-landed'; tip: string } | { kind: 'blocked'; block: QueueBlock };
 
 export type BlockCode = 'base-rewound' | 'base-missing' | 'base-red' | 'foreign-lock' | 'tip-missing' | 'push-refused';
 

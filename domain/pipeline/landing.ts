@@ -105,7 +105,7 @@ function judgeOutcome(t: Turn, outcome: MergeOutcome): void {
 }
 
 function land(t: Turn, landing: Landing): void {
-  const { commit, tree, base, plan, at } = landing;
-  set(t, { landed: { commit, tree, base, plan, at } });
+  const { commit, tree, base, plan, at, checkoutBehind } = landing;
+  set(t, { landed: { commit, tree, base, plan, at, ...(checkoutBehind && { checkoutBehind }) } });
   passStage(t);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,9 +18,9 @@ const request = (over: Partial<AdoptRequest> = {}): AdoptRequest => ({
   ...over,
 });
 
-async function landOne(workItem: string): Promise<PublishResult> {
+async function landOne(workItem: string, files: Record<string, string> = {}): Promise<PublishResult> {
   const landings = createLandings(world.host('one'), world.records);
-  const head = world.head(workItem, { [`src/${workItem}`]: 'x\n' });
+  const head = world.head(workItem, { [`src/${workItem}`]: 'x\n', ...files });
   const prepared = await landings.prepareLanding(world.request(workItem, head), null);
   if (prepared.kind !== 'planned') throw new Error(JSON.stringify(prepared));
   return landings.publishLanding(prepared.plan, { kind: 'none', tree: prepared.plan.tree });
@@ -116,15 +117,59 @@ describe('a remote that is checked out', () => {
     expect(first).not.toHaveProperty('checkoutBehind');
     expect(git(checkout, 'status', '--porcelain').split('\n')).toEqual([' M README.md', '?? untracked.txt']);
     expect(readFileSync(path.join(checkout, 'src/ET-1'), 'utf8')).toBe('x\n');
-    // Edits in the way: the landing stands, the edits too.
+  });
+
+  const README = 'README.md';
+  const STAYED = 'refs/signalbox/checkout/main';
+  const refs = (): string => git(checkout, 'for-each-ref', '--format=%(refname)', STAYED);
+  const behind = (result: PublishResult): string => {
+    if (result.kind !== 'landed' || !result.checkoutBehind) throw new Error(JSON.stringify(result));
+    expect(result.checkoutBehind.reason).toContain(`local edits in ${checkout} are in the way`);
+    return result.checkoutBehind.mendedBy;
+  };
+
+  it('stays behind edits in the way, and the command it names brings up all that landed and keeps them', async () => {
+    world.repo.config.checkout = 'update';
+    write(checkout, { [README]: 'one\ntwo\nthree\nunsaved\n', 'src/b.txt': 'staged\n', 'untracked.txt': 'mine\n' });
+    git(checkout, 'add', 'src/b.txt');
+    behind(await landOne('ET-1', { [README]: 'landed\ntwo\nthree\n' }));
+    expect(git(checkout, 'show', `main:${README}`)).toBe('landed\ntwo\nthree');
+    expect(readFileSync(path.join(checkout, README), 'utf8')).toBe('one\ntwo\nthree\nunsaved\n');
+    const mend = behind(await landOne('ET-2', { 'src/new.txt': 'new\n' }));
+    execFileSync('sh', ['-c', mend], { stdio: 'pipe' });
+    expect(git(checkout, 'symbolic-ref', 'HEAD')).toBe('refs/heads/main');
+    expect(git(checkout, 'status', '--porcelain').split('\n')).toEqual([
+      ...[' M README.md', ' M src/b.txt', '?? untracked.txt'],
+    ]);
+    expect(readFileSync(path.join(checkout, README), 'utf8')).toBe('landed\ntwo\nthree\nunsaved\n');
+    expect(refs()).toBe('');
+    expect(await landOne('ET-3', { 'src/a.txt': 'more\n' })).not.toHaveProperty('checkoutBehind');
+  });
+
+  it('comes up by the next landing when the edits are out of the way', async () => {
+    world.repo.config.checkout = 'update';
+    write(checkout, { [README]: 'unsaved\n' });
+    behind(await landOne('ET-1', { [README]: 'landed\n' }));
+    expect(refs()).toBe(STAYED);
+    git(checkout, 'checkout', '--', README);
+    expect(await landOne('ET-2', { 'src/new.txt': 'new\n' })).not.toHaveProperty('checkoutBehind');
+    expect([git(checkout, 'status', '--porcelain'), refs()]).toEqual(['', '']);
+    expect(readFileSync(path.join(checkout, README), 'utf8')).toBe('landed\n');
+  });
+
+  it('follows also where the publisher died after its push', async () => {
+    world.repo.config.checkout = 'update';
+    write(checkout, { [README]: 'unsaved\n' });
     const landings = createLandings(world.host('one'), world.records);
-    const head = world.head('ET-2', { 'README.md': 'changed\n' });
-    const prepared = await landings.prepareLanding(world.request('ET-2', head), null);
+    const head = world.head('ET-1', { [README]: 'landed\n' });
+    const prepared = await landings.prepareLanding(world.request('ET-1', head), null);
     if (prepared.kind !== 'planned') throw new Error(prepared.kind);
-    const second = await landings.publishLanding(prepared.plan, { kind: 'none', tree: prepared.plan.tree });
-    expect(second).toMatchObject({ kind: 'landed', checkoutBehind: expect.stringContaining('local edits') as string });
-    expect(git(checkout, 'rev-parse', 'main')).toBe(prepared.plan.commit);
-    expect(readFileSync(path.join(checkout, 'README.md'), 'utf8')).toBe('unsaved\n');
+    const { commit } = prepared.plan;
+    git(checkout, 'fetch', '-q', path.join(world.root, 'host-one/gates/web.git'), commit);
+    for (const ref of ['refs/heads/main', 'refs/signalbox/tip/main']) git(checkout, 'update-ref', ref, commit);
+    expect(await landings.fenceLanding('web', 'main', prepared.plan)).toMatchObject({
+      ...{ kind: 'landed', checkoutBehind: { mendedBy: expect.stringContaining('git checkout -m main') as string } },
+    });
   });
 
   it('is left as it is where nobody wants it to follow', async () => {

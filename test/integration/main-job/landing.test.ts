@@ -1,6 +1,7 @@
 /** What can stand between a finished change and the base branch, seen from outside. One `signalbox up` for all of it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiError, at } from '../../../cli/client.js';
 import { demoGit } from '../../../cli/demo/git.js';
@@ -119,6 +120,18 @@ test('a checked-out remote is kept in step around a person’s unsaved edits', a
   expect(await tipOf(desk)).toBe(inTheWay.landed?.commit);
   expect(await readFile(path.join(desk, 'README.md'), 'utf8')).toBe('my unsaved words\n');
   expect(await readFile(path.join(desk, 'notes.txt'), 'utf8')).toBe('untracked\n');
+  // The person hears of it wherever they look, with the command that mends it.
+  const behind = { reason: expect.stringContaining('README.md') as string, mendedBy: expect.any(String) as string };
+  expect(inTheWay.landed?.checkoutBehind).toMatchObject(behind);
+  const queue = await instance.client.get<{ landed: object[] }>(at('repos', 'desk', 'merge-queue'));
+  expect(queue.landed).toMatchObject([{ checkoutBehind: behind }, { checkoutBehind: null }]);
+  const mend = inTheWay.landed?.checkoutBehind?.mendedBy ?? '';
+  expect((await instance.cli('queue', 'desk')).out).toContain(`to mend it: ${mend}`);
+  expect((await instance.cli('task', 'show', inTheWay.task)).out).toContain(mend);
+  const log = await readFile(path.join(instance.dataDir, 'logs', 'worker.log'), 'utf8');
+  expect(log).toContain(`the checkout did not follow the landing of ${inTheWay.task}`);
+  await execa('sh', ['-c', mend]);
+  expect(await readFile(path.join(desk, 'README.md'), 'utf8')).toContain('my unsaved words');
 });
 
 test('a base that a person rewound blocks until its tip is accepted; what was removed stays removed', async () => {

@@ -105,6 +105,7 @@ test('an entry goes through its queue once, and its outcome is told again', asyn
   const landing: Landing = {
     ...{ entry: 'e1', task: entry.task, generation: 1, plan: 'p', head: 'h', commit: 'c', tree: 't', base: 'b' },
     ...{ verdict: 'green', at: '2026-01-01T00:00:01.000Z' },
+    checkoutBehind: { reason: 'local edits', mendedBy: 'cd web && git …' },
   };
   const outcome = { kind: 'landed', landing } as const;
   const settle = { view: view('running'), runId: 'q1', seq: 3, settled: [{ identity: entry, outcome }] };
@@ -113,7 +114,11 @@ test('an entry goes through its queue once, and its outcome is told again', asyn
   expect((await getQueueView(db.pool, repo, 'main'))?.state).toBe('running');
   expect(await listLandings(db.pool, repo, 'main')).toEqual([landing]);
   expect(await records.enqueueLanding(entry, mirror(4, 'merge'))).toEqual({ settled: outcome, position: null });
-  expect(await readEvents(db.pool, 0, { kinds: ['merge-queue'] })).toHaveLength(2);
+  const events = await readEvents(db.pool, 0, { kinds: ['merge-queue'] });
+  expect(events.map((e) => e.data)).toMatchObject([
+    { settled: [] },
+    { settled: [{ task: entry.task, kind: 'landed', checkoutBehind: { reason: 'local edits' } }] },
+  ]);
 });
 
 test('a withdraw without a queue settles the entry', async () => {

@@ -103,7 +103,7 @@ test('a landing is stored once; another one of the same task and generation is r
   await Promise.all([1, 2, 3].map(() => store(landing('e1', 'web/ET-001'), 'ET-001')));
   await store(landing('e2', 'web/ET-002'), 'ET-002');
   await expect(store(landing('e3', 'web/ET-001'), 'ET-001')).rejects.toMatchObject({ code: 'internal' });
-  expect(await findLandingByEntry(db.pool, 'e1')).toEqual(landing('e1', 'web/ET-001'));
+  expect(await findLandingByEntry(db.pool, 'e1')).toEqual({ ...landing('e1', 'web/ET-001'), checkoutBehind: null });
   expect((await listLandings(db.pool, 'web', 'main')).map((l) => l.entry)).toEqual(['e2', 'e1']);
   expect((await lastLanding(db.pool, 'web', 'main'))?.entry).toBe('e2');
   expect(await lastLanding(db.pool, 'web', 'other')).toBeNull();
