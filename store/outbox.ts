@@ -8,6 +8,8 @@ import { execute, query, queryOne, transaction, type Db, type Pool, type Tx } fr
 export interface OutboxPayloads {
   /** Start the workflow of a task in this generation; `startAt` is where a redo begins. */
   'start-task': { repo: string; workItem: string; generation: number; startAt: unknown };
+  /** Tell the workflow of a live task its title and priority, as the row has them then. */
+  'task-changed': { repo: string; workItem: string };
   'run-granted': { workflowId: string; runId: string; host: string };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }

@@ -1,8 +1,10 @@
 /** Tasks as they were accepted, and the mirrored picture of where their workflows stand. */
+import { randomUUID } from 'node:crypto';
 import { SignalboxError } from '../domain/errors.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import type { Counters, Landed, Priority, TaskStateName, Waiting } from '../domain/tasks.js';
-import { query, queryOne, type Db } from './db.js';
+import { query, queryOne, type Db, type Tx } from './db.js';
+import { addToOutbox } from './outbox.js';
 
 /** One row. `updatedAt` moves with the stage only. */
 export interface Task {
@@ -125,17 +127,26 @@ export interface TaskPatch {
   priority?: Priority;
 }
 
-/** Changes words and priority of a live task; null when there is none, `conflict` when it is over. */
-export async function patchTask(db: Db, repo: string, workItem: string, patch: TaskPatch): Promise<Task | null> {
+/**
+ * Changes words and priority of a live task, and has its workflow told; null when there is none, `conflict` when it is
+ * over.
+ */
+export async function patchTask(tx: Tx, repo: string, workItem: string, patch: TaskPatch): Promise<Task | null> {
   const changed = await queryOne<Task>(
-    db,
+    tx,
     `UPDATE tasks SET title = coalesce($3, title), description = coalesce($4, description),
        priority = coalesce($5, priority)
      WHERE repo = $1 AND work_item = $2 AND state NOT IN ('done', 'failed', 'cancelled') RETURNING ${TASK_COLUMNS}`,
     [repo, workItem, patch.title ?? null, patch.description ?? null, patch.priority ?? null],
   );
-  if (changed !== null) return changed;
-  const task = await getTask(db, repo, workItem);
+  if (changed !== null) {
+    // The description is read from the row by each run; these two the workflow holds.
+    if (patch.title !== undefined || patch.priority !== undefined) {
+      await addToOutbox(tx, `change:${repo}/${workItem}:${randomUUID()}`, 'task-changed', { repo, workItem });
+    }
+    return changed;
+  }
+  const task = await getTask(tx, repo, workItem);
   if (task === null) return null;
   throw new SignalboxError('conflict', `${repo}/${workItem} is ${task.state}`, { state: task.state });
 }

@@ -12,7 +12,7 @@ import type { OutboxPayloads, OutboxRow } from '../store/outbox.js';
 import { getRepo } from '../store/repos.js';
 import { getTask } from '../store/tasks.js';
 import { controlQueue, mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
-import { gateChanged, runGranted } from '../workflows/messages.js';
+import { changed, gateChanged, runGranted } from '../workflows/messages.js';
 import {
   SignalboxBranch,
   SignalboxRepo,
@@ -33,6 +33,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
   switch (row.kind) {
     case 'start-task':
       return startTask(deps, row.payload);
+    case 'task-changed':
+      return tellChange(deps, row.id, row.payload);
     case 'run-granted':
       return tellGrant(deps, row.payload);
     case 'gate-changed':
@@ -85,6 +87,21 @@ async function startTask(deps: EffectDeps, wanted: OutboxPayloads['start-task'])
     const generation = await runningGeneration(client, workflowId);
     if (generation === task.generation) return;
     throw new SignalboxError('unavailable', `${workflowId} of generation ${generation} has not ended yet`);
+  }
+}
+
+/** `version`: id of the outbox row, which rises with each change of one task, since its row was held meanwhile. */
+async function tellChange(deps: EffectDeps, version: number, of: OutboxPayloads['task-changed']): Promise<void> {
+  const task = await getTask(deps.pool, of.repo, of.workItem);
+  if (task === null || TERMINAL_STATES.includes(task.state)) return;
+  const { title, priority } = task;
+  try {
+    const workflow = deps.client.workflow.getHandle(taskWorkflowId(task.repo, task.workItem));
+    await workflow.signal(changed, { version, title, priority });
+  } catch (err) {
+    if (!(err instanceof WorkflowNotFoundError)) throw err;
+    // Its start may have read the row before the change: told again once it runs.
+    throw new SignalboxError('unavailable', `${taskName(task.repo, task.workItem)} has no workflow yet`);
   }
 }
 

@@ -8,6 +8,7 @@ import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/type
 import type { QueueState, QueueTimes } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
+  EntryChange,
   EntryIdentity,
   FenceResult,
   Gate,
@@ -64,6 +65,8 @@ export interface RecordActivities {
     request: EnqueueRequest,
     mirror: TaskMirror,
   ): Promise<{ settled: MergeOutcome | null; position: number | null }>;
+  /** Tells the queue the title and priority of an entry anew; nothing when it is not running. */
+  changeLanding(repo: string, base: string, entry: string, change: EntryChange): Promise<void>;
   withdrawLanding(repo: string, base: string, entry: string, reason: string): Promise<void>;
   /** Rows for the queue's entries, its state, and settled outcomes; landings are written here, once. */
   recordQueue(update: QueueRecord): Promise<void>;

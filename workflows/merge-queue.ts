@@ -25,7 +25,7 @@ import { queueDetails, queueView, standing } from '../domain/merge-queue/view.js
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
 import { Alarm } from './alarm.js';
 import { reasonOf } from './failures.js';
-import { checkSettled, enqueue, gateChanged, mergeSettled, queueState, withdraw } from './messages.js';
+import { checkSettled, enqueue, entryChanged, gateChanged, mergeSettled, queueState, withdraw } from './messages.js';
 import { gitOn, records } from './proxies.js';
 import { SignalboxRepo, SignalboxWaitingOn } from './search-attributes.js';
 
@@ -52,6 +52,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   setHandler(queueState, () => queueView(state));
   setHandler(enqueue, (request) => void inbox.push({ kind: 'enqueue', request }));
   setHandler(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
+  setHandler(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
   setHandler(gateChanged, ({ id, acceptTip }) => void inbox.push({ kind: 'gateChanged', id, acceptTip }));
   setHandler(checkSettled, ({ id, verdict }) => void inbox.push({ kind: 'checkSettled', key: id, verdict }));
 

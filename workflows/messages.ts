@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict } from '../domain/checks/types.js';
-import type { EnqueueRequest, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
+import type { EnqueueRequest, EntryChange, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
 import type { Counters, Decision, TaskStateName, Waiting } from '../domain/tasks.js';
 
 /** Who acts, as the API knows it. Absent when the update came from the `temporal` command line. */
@@ -45,6 +45,9 @@ export const answer = defineUpdate<{ accepted: true }, [AnswerInput]>('answer');
 export const cancelTask = defineUpdate<{ accepted: true }, [CancelInput]>('cancel');
 export const retry = defineUpdate<{ accepted: true }, [RetryInput]>('retry');
 export const redo = defineUpdate<{ accepted: true }, [RedoInput]>('redo');
+
+/** Title or priority of the task, as they are in its row now. */
+export const changed = defineSignal<[EntryChange]>('changed');
 
 /** A waiting job got its slot. */
 export interface RunGranted {
@@ -98,6 +101,12 @@ export interface Withdraw {
   reason: string;
 }
 export const withdraw = defineSignal<[Withdraw]>('withdraw');
+export interface EntryChanged {
+  /** Entry id. */
+  id: string;
+  change: EntryChange;
+}
+export const entryChanged = defineSignal<[EntryChanged]>('entryChanged');
 /** A gate row changed (pause, resume, drain, freeze): read the store again. `acceptTip` comes with a resume. */
 export interface GateChanged {
   id: string;

@@ -58,6 +58,11 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
       const { settled, position } = await records(prefix, summary).enqueueLanding(request, mirror);
       return { type: 'enqueueAnswered', entry: request.entry, settled, position };
     }
+    case 'changeEntry': {
+      const { entry, change } = command;
+      await records(prefix, `now of ${change.priority} priority`).changeLanding(input.repo, input.base, entry, change);
+      return null;
+    }
     case 'withdraw':
       await records(prefix, 'withdraw from the merge queue').withdrawLanding(
         input.repo,

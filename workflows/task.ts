@@ -56,7 +56,8 @@ class TaskRun {
 
   constructor(input: TaskInput) {
     this.ctx = { input, ids: idsOf(input) };
-    this.state = input.carried ?? initialState(input, Date.now());
+    // A state carried over from an earlier version may lack what came since.
+    this.state = { ...initialState(input, Date.now()), ...input.carried };
   }
 
   /** Applies an event; its commands wait for the loop. */
@@ -68,6 +69,7 @@ class TaskRun {
 
   listen(): void {
     listenToPeople(this.ctx, () => this.state, this.dispatch);
+    setHandler(messages.changed, (change) => this.dispatch({ type: 'changed', change }));
     setHandler(messages.runGranted, (m) => this.dispatch({ type: 'granted', runId: m.runId, host: m.host }));
     setHandler(messages.checkSettled, (m) => this.dispatch({ type: 'checkSettled', key: m.id, verdict: m.verdict }));
     setHandler(messages.mergeSettled, (m) => this.dispatch({ type: 'mergeSettled', entry: m.id, outcome: m.outcome }));
@@ -207,6 +209,7 @@ function subject(command: TaskCommand): string {
       return command.request.entry;
     case 'stopRun':
     case 'dropRun':
+    case 'changeEntry':
     case 'withdraw':
     case 'recordDecision':
     case 'mirror':

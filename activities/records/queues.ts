@@ -11,11 +11,14 @@ import { getQueueView, mirrorQueue } from '../../store/merge-queues.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { MergeQueueInput, QueueRecord, RecordActivities } from '../../workflows/activities.js';
 import { controlQueue, mergeQueueWorkflowId } from '../../workflows/ids.js';
-import { enqueue, mergeSettled, withdraw } from '../../workflows/messages.js';
+import { enqueue, entryChanged, mergeSettled, withdraw } from '../../workflows/messages.js';
 import { SignalboxRepo } from '../../workflows/search-attributes.js';
 import type { RecordDeps } from './deps.js';
 
-type QueueRecords = Pick<RecordActivities, 'enqueueLanding' | 'withdrawLanding' | 'recordQueue' | 'readGates'>;
+type QueueRecords = Pick<
+  RecordActivities,
+  'enqueueLanding' | 'changeLanding' | 'withdrawLanding' | 'recordQueue' | 'readGates'
+>;
 
 export function queueRecords(deps: RecordDeps): QueueRecords {
   const { pool, client, settings, queuePrefix } = deps;
@@ -50,6 +53,14 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
       });
       const view = await getQueueView(pool, repo, base);
       return { settled: null, position: view?.entries.find((e) => e.entry === request.entry)?.position ?? null };
+    },
+
+    async changeLanding(repo, base, id, change) {
+      try {
+        await client.workflow.getHandle(mergeQueueWorkflowId(repo, base)).signal(entryChanged, { id, change });
+      } catch (err) {
+        if (!(err instanceof WorkflowNotFoundError)) throw err; // the next enqueue of the entry brings the words along
+      }
     },
 
     async withdrawLanding(repo, base, id, reason) {

@@ -1,5 +1,6 @@
 import { branchFault } from '../../domain/remotes.js';
 import { taskName } from '../../domain/tasks.js';
+import { transaction } from '../../store/db.js';
 import { getRepo } from '../../store/repos.js';
 import { createTask } from '../../store/task-intake.js';
 import { findTaskByExternal, listTasks, patchTask, type Task } from '../../store/tasks.js';
@@ -119,7 +120,7 @@ export function taskRoutes(app: App, deps: ApiDeps): void {
           ...(description === undefined ? {} : { description }),
           ...(priority === undefined ? {} : { priority }),
         };
-        const task = await patchTask(deps.pool, repo, workItem, patch);
+        const task = await transaction(deps.pool, (tx) => patchTask(tx, repo, workItem, patch));
         return showOneTask(deps, task ?? (await taskOf(deps, request.params)));
       });
     },

@@ -1,6 +1,6 @@
 /** What a merge queue hears. An answer names the call it answers; one to a forgotten call is ignored. */
 import type { Verdict } from '../checks/types.js';
-import type { EnqueueRequest, FenceResult, Gate, PrepareResult, PublishResult } from './types.js';
+import type { EnqueueRequest, EntryChange, FenceResult, Gate, PrepareResult, PublishResult } from './types.js';
 
 /** The verdict, or the key of the check that will signal it. */
 export type CheckReply = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string };
@@ -13,6 +13,7 @@ export type QueueEvent =
   | { kind: 'hold' }
   | { kind: 'enqueue'; request: EnqueueRequest }
   | { kind: 'withdraw'; entry: string; reason: string }
+  | { kind: 'entryChanged'; entry: string; change: EntryChange }
   | { kind: 'gateChanged'; id: string; acceptTip: string | null }
   | { kind: 'checkSettled'; key: string; verdict: Verdict }
   | { kind: 'hostPicked'; call: number; host: string | null }

@@ -31,7 +31,7 @@ import { addSettled, clearBlock, closeCall, dropCalls, findEntry, openDraft, set
 import type { QueueEvent } from './events.js';
 import { nextEntry } from './order.js';
 import type { QueueEntry, QueueState, QueueTimes } from './state.js';
-import type { EnqueueRequest, Gate } from './types.js';
+import type { EnqueueRequest, EntryChange, Gate } from './types.js';
 import { isClosed, landingGates } from './view.js';
 
 const TOMBSTONES_KEPT = 200;
@@ -65,6 +65,9 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'withdraw':
       withdrawn(d, event.entry, event.reason);
+      return;
+    case 'entryChanged':
+      entryChanged(d, event.entry, event.change);
       return;
     case 'gateChanged':
       gateChanged(d, event.id, event.acceptTip);
@@ -144,6 +147,7 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
   }
   const entry: QueueEntry = {
     request,
+    changed: 0,
     seq: s.nextSeq++,
     since: d.now,
     phase: 'queued',
@@ -164,8 +168,21 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
   };
   s.entries.push(entry);
   if (other) withdrawn(d, other.request.entry, 'a newer head of the task was enqueued');
-  // It may be the one that mends base.
+  mayMendBase(d, entry);
+}
+
+/** What is next may be what mends a red base. */
+function mayMendBase({ s }: Draft, entry: QueueEntry): void {
   if (s.block?.code === 'base-red' && nextEntry(s) === entry && !isClosed(s)) s.probing = true;
+}
+
+/** A plan that is made already keeps its message; the place changes at once, but nothing that was taken up gives way. */
+function entryChanged(d: Draft, id: string, { version, title, priority }: EntryChange): void {
+  const entry = findEntry(d, id);
+  if (!entry || version <= entry.changed) return;
+  entry.changed = version;
+  entry.request = { ...entry.request, title, priority };
+  mayMendBase(d, entry);
 }
 
 function isNewer(a: EnqueueRequest, b: EnqueueRequest): boolean {

@@ -22,6 +22,8 @@ export interface QueueTimes {
 
 export interface QueueEntry {
   request: EnqueueRequest;
+  /** Version of the words in `request`; 0 = as they came. */
+  changed: number;
   /** Rises with each arrival: the age, free of anybody's clock. */
   seq: number;
   /** Epoch ms of the arrival. */

@@ -29,6 +29,13 @@ export interface EnqueueRequest extends EntryIdentity {
   enqueuedAt: string;
 }
 
+/** New words of a task whose entry waits. `version` rises with each change: an older one that comes late is no news. */
+export interface EntryChange {
+  version: number;
+  title: string;
+  priority: Priority;
+}
+
 /**
  * Everything that decides the bytes of a landing. The commit ids follow from it alone:
  * plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp).

@@ -79,7 +79,12 @@ export function queueView(state: QueueState): QueueView {
  */
 export function mirrorKey(state: QueueState): string {
   const view = queueView(state);
-  const entries = inOrder(state).map((e, i) => [e.request.entry, e.awaited !== null, view.entries[i]?.detail ?? null]);
+  const entries = inOrder(state).map((e, i) => [
+    e.request.entry,
+    e.request.priority,
+    e.awaited !== null,
+    view.entries[i]?.detail ?? null,
+  ]);
   return JSON.stringify([view.state, view.reason, view.block?.code ?? null, entries]);
 }
 

@@ -1,6 +1,6 @@
 import type { Feedback, RunRequest } from '../agents/types.js';
 import type { CheckSource } from '../checks/types.js';
-import type { EnqueueRequest } from '../merge-queue/types.js';
+import type { EnqueueRequest, EntryChange } from '../merge-queue/types.js';
 import type { Decision } from '../tasks.js';
 import type { RunOverrides } from './input.js';
 import type { AgentStage } from './types.js';
@@ -27,6 +27,7 @@ export type TaskCommand =
       source: CheckSource | { kind: 'base-now'; branch: string };
     }
   | { type: 'enqueue'; request: EnqueueRequest }
+  | { type: 'changeEntry'; entry: string; change: EntryChange }
   | { type: 'withdraw'; entry: string; reason: string }
   | { type: 'recordDecision'; decision: Decision; intent: number | null }
   /** Only the picture changed. */

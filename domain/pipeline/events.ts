@@ -1,6 +1,6 @@
 import type { RunReport } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
-import type { MergeOutcome } from '../merge-queue/types.js';
+import type { EntryChange, MergeOutcome } from '../merge-queue/types.js';
 import type { Decision } from '../tasks.js';
 import type { RunOverrides } from './input.js';
 
@@ -16,6 +16,8 @@ export type TaskEvent =
   | { type: 'checkSettled'; key: string; verdict: Verdict }
   | { type: 'enqueueAnswered'; entry: string; settled: MergeOutcome | null; position: number | null }
   | { type: 'mergeSettled'; entry: string; outcome: MergeOutcome }
+  /** Somebody changed the title or the priority. */
+  | { type: 'changed'; change: EntryChange }
   /** An activity failed for a reason that trying again will not mend. `id`: run, ask or entry. */
   | { type: 'commandFailed'; id: string; what: string; message: string }
   | PersonEvent;

@@ -58,7 +58,7 @@ export function details(ctx: TaskContext, state: TaskState): string {
   const [link] = explain(ctx, state);
   const stages = input.pipeline.stages.map((stage) => (stage.name === now.stage ? `**${stage.name}**` : stage.name));
   const lines = [
-    `### ${input.repo}/${input.workItem}: ${oneLine(input.title)}`,
+    `### ${input.repo}/${input.workItem}: ${oneLine(state.words.title)}`,
     `${stages.join(' → ')} (${now.state})`,
     ...(link === undefined ? [] : [`**${link.kind}** since ${link.since}: ${oneLine(link.detail)}`]),
     ...(link?.unblockedBy ?? []).map((who) => `- ended by \`${who.replaceAll('`', "'")}\``),

@@ -1,6 +1,6 @@
 /** The merge stage: one entry in the queue at a time, and how it left. */
 import type { Feedback } from '../agents/types.js';
-import type { Landing, MergeOutcome } from '../merge-queue/types.js';
+import type { EntryChange, Landing, MergeOutcome } from '../merge-queue/types.js';
 import { afterwards, goBack, passStage, reasonOf, toNearestAgent } from './stages.js';
 import { AGAIN, askPerson, currentOf, emit, enter, iso, note, set, type Turn } from './turn.js';
 
@@ -12,15 +12,25 @@ export function enqueue(t: Turn): void {
   }
   const tries = t.state.tries + 1;
   set(t, { tries });
+  const { title, priority, version: told } = t.state.words;
   const request = {
     ...ids.entry(t.state.head, tries),
     workflowId: ids.workflow,
-    title: input.title,
-    priority: input.priority,
+    title,
+    priority,
     enqueuedAt: iso(Math.floor(t.now / 1000) * 1000).replace('.000Z', 'Z'),
   };
   const retryAt = t.now + input.settings.mergeRetellMs;
-  enter(t, { kind: 'merge-queue', since: iso(t.now), request, position: null, asking: true, retryAt, then: null });
+  enter(t, {
+    kind: 'merge-queue',
+    since: iso(t.now),
+    request,
+    position: null,
+    asking: true,
+    told,
+    retryAt,
+    then: null,
+  });
   emit(t, { type: 'enqueue', request });
 }
 
@@ -42,7 +52,25 @@ export function enqueueAnswered(t: Turn, entry: string, settled: MergeOutcome | 
   }
   const retryAt = t.now + t.ctx.input.settings.mergeRetellMs;
   set(t, { phase: { ...phase, asking: false, position, retryAt } });
+  tellWords(t);
   if (phase.then !== null && phase.asking) emitWithdraw(t);
+}
+
+/** Title and priority changed. What came later is newer, whatever order it is heard in. */
+export function changed(t: Turn, change: EntryChange): void {
+  if (change.version <= t.state.words.version) return;
+  set(t, { words: change });
+  tellWords(t);
+}
+
+/** The entry that waits learns the words; one that is still being enqueued must be there before. */
+function tellWords(t: Turn): void {
+  const phase = t.state.phase;
+  const { words } = t.state;
+  if (phase.kind !== 'merge-queue' || phase.asking || phase.told >= words.version) return;
+  const { title, priority, version } = words;
+  set(t, { phase: { ...phase, request: { ...phase.request, title, priority }, told: version } });
+  emit(t, { type: 'changeEntry', entry: phase.request.entry, change: words });
 }
 
 export function mergeSettled(t: Turn, entry: string, outcome: MergeOutcome): void {

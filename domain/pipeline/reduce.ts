@@ -22,7 +22,7 @@ import { askForVerdictAgain, checkAnswered, checkSettled, lookAtBaseAgain, reque
 import type { TaskCommand } from './commands.js';
 import type { TaskEvent } from './events.js';
 import { NO_OVERRIDES, type TaskInput } from './input.js';
-import { enqueue, enqueueAgain, enqueueAnswered, mergeSettled } from './landing.js';
+import { changed, enqueue, enqueueAgain, enqueueAnswered, mergeSettled } from './landing.js';
 import { decided, goOn, stopAgain, turnAway } from './people.js';
 import { askForSlotAgain, requestAnswered, requestRun, runFinished, runGranted } from './runs.js';
 import { afterwards, beginApproval, enterStage } from './stages.js';
@@ -36,6 +36,7 @@ export function initialState(input: TaskInput, now: number): TaskState {
   return {
     phase: { kind: 'created', since: iso(now) },
     stage: 0,
+    words: { version: 0, title: input.title, priority: input.priority },
     begun: false,
     head: input.head,
     host: null,
@@ -126,6 +127,9 @@ function apply(t: Turn, event: TaskEvent): void {
       return;
     case 'mergeSettled':
       mergeSettled(t, event.entry, event.outcome);
+      return;
+    case 'changed':
+      changed(t, event.change);
       return;
     case 'commandFailed':
       commandFailed(t, event.id, event.what, event.message);

@@ -1,6 +1,6 @@
 import type { Feedback } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
-import type { EnqueueRequest } from '../merge-queue/types.js';
+import type { EnqueueRequest, EntryChange } from '../merge-queue/types.js';
 import type { Counters, Decision, Landed, WaitCode } from '../tasks.js';
 import type { RunOverrides } from './input.js';
 
@@ -65,6 +65,8 @@ export type Phase =
       request: EnqueueRequest;
       position: number | null;
       asking: boolean;
+      /** Version of the words that the queue was given. */
+      told: number;
       retryAt: number;
       /** Set once the task wants its entry out of the queue: the queue's answer decides. */
       then: Afterwards | null;
@@ -83,6 +85,8 @@ export interface TaskState {
   phase: Phase;
   /** Index into the pipeline's stages. */
   stage: number;
+  /** Title and priority as they are now; `version` 0 = as they were at the start. */
+  words: EntryChange;
   /** Any run has begun. */
   begun: boolean;
   head: string | null;

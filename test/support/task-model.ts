@@ -154,6 +154,7 @@ export class TaskModel {
       case 'withdraw':
         if (this.open.has(command.entry)) this.settle(command.entry, { kind: 'withdrawn', reason: command.reason });
         return;
+      case 'changeEntry':
       case 'recordDecision':
       case 'mirror':
       case 'cleanUp':

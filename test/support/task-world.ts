@@ -6,7 +6,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { RunOutcome, RunReport } from '../../domain/agents/types.js';
 import type { Verdict } from '../../domain/checks/types.js';
-import type { MergeOutcome } from '../../domain/merge-queue/types.js';
+import type { EntryChange, MergeOutcome } from '../../domain/merge-queue/types.js';
 import { DEFAULT_PIPELINE } from '../../domain/pipeline/default.js';
 import type { TaskInput } from '../../domain/pipeline/input.js';
 import type { Decision, TaskMirror } from '../../domain/tasks.js';
@@ -35,7 +35,14 @@ export type Script = (input: RunAgentInput, world: TaskWorld) => RunOutcome | 'h
 
 type TaskRecords = Pick<
   RecordActivities,
-  'mirrorTask' | 'requestRun' | 'dropRun' | 'recordDecision' | 'requestCheck' | 'enqueueLanding' | 'withdrawLanding'
+  | 'mirrorTask'
+  | 'requestRun'
+  | 'dropRun'
+  | 'recordDecision'
+  | 'requestCheck'
+  | 'enqueueLanding'
+  | 'changeLanding'
+  | 'withdrawLanding'
 >;
 type TaskGit = Pick<GitActivities, 'stopRun' | 'cleanUpTask'>;
 
@@ -54,6 +61,7 @@ export class TaskWorld {
   readonly dropped: string[] = [];
   readonly cleaned: string[] = [];
   readonly withdrawn: string[] = [];
+  readonly changes: { entry: string; change: EntryChange }[] = [];
   private readonly stopped = new Set<string>();
 
   landed(): MergeOutcome {
@@ -93,6 +101,7 @@ export class TaskWorld {
       const outcome = this.onEnqueue(request.try);
       return { settled: outcome === 'later' ? null : outcome, position: 1 };
     },
+    changeLanding: (_r, _b, entry, change) => done(this.changes.push({ entry, change })),
     withdrawLanding: (_r, _b, entry) => done(this.withdrawn.push(entry)),
   };
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { PRIORITIES } from '../../../domain/tasks.js';
-import { checkSettled, queueState, withdraw } from '../../../workflows/messages.js';
+import { checkSettled, entryChanged, queueState, withdraw } from '../../../workflows/messages.js';
 import { SignalboxRepo, SignalboxWaitingOn } from '../../../workflows/search-attributes.js';
 import { eventually } from '../../support/net.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
@@ -53,6 +53,35 @@ test('entries land in the order of urgency then age, one publish at a time, over
   expect(outside.landed.length).toBe(10);
   expect(new Set(outside.records.map((r) => r.runId)).size).toBeGreaterThan(2);
   await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-carried');
+});
+
+test('a new priority changes the order of what waits', async () => {
+  await outside.gate('pause').catch(() => undefined); // there is no queue to tell yet
+  const tasks = [];
+  for (const n of [1, 2]) tasks.push(await outside.enqueue(outside.request(n)));
+  await until('both to wait', async () => (await view()).entries.length === 2);
+  await outside.queue().signal(entryChanged, { id: 'e2', change: { version: 1, title: 'T2', priority: 'urgent' } });
+  expect((await view()).entries).toMatchObject([{ entry: 'e2', priority: 'urgent' }, { entry: 'e1' }]);
+  await until('the rows to show it', () => outside.records.at(-1)?.view.entries[0]?.entry === 'e2');
+  await outside.gate(null);
+  await Promise.all(tasks.map((t) => t.result()));
+  expect(outside.landed.map((l) => l.entry)).toEqual(['e2', 'e1']);
+});
+
+test('a drain lands what is in, and holds what comes until it is resumed', async () => {
+  outside.held = new Set(['e1']);
+  const one = await outside.enqueue(outside.request(1));
+  await until('e1 to be checked', async () => (await view()).entries[0]?.phase === 'checking');
+  await outside.gate('drain');
+  await until('the drain', async () => (await view()).state === 'draining');
+  const two = await outside.enqueue(outside.request(2));
+  const verdict = outside.verdict('t-e1-on-root', false);
+  await outside.queue().signal(checkSettled, { id: verdict.key, verdict });
+  expect(await one.result()).toMatchObject({ kind: 'landed' });
+  await until('e2 to be held', async () => (await view()).entries[0]?.detail === 'came after the drain began');
+  expect(outside.landed.map((l) => l.entry)).toEqual(['e1']);
+  await outside.gate(null);
+  expect(await two.result()).toMatchObject({ kind: 'landed' });
 });
 
 test('a conflict and a red go back to their tasks with the facts', async () => {

@@ -193,7 +193,7 @@ export class Outside {
       publishLanding: async (plan: LandingPlan): Promise<PublishResult> => {
         const from = Date.now();
         Context.current().heartbeat();
-        if (this.gates.length > 0) return { kind: 'gated', reason: 'paused' };
+        if (this.gates.some((gate) => gate.kind !== 'drain')) return { kind: 'gated', reason: 'paused' };
         const death = this.deaths.shift();
         if (death === 'before') throw ApplicationFailure.create({ message: 'the worker died', nonRetryable: true });
         if (this.top().id !== plan.baseOid) return { kind: 'stale', reason: 'base moved' };

@@ -11,6 +11,9 @@ import { sampleMirror, sampleRepo, sampleTask } from '../../support/samples.js';
 import type { TaskMirror } from '../../../domain/tasks.js';
 
 let db: TestDatabase;
+const patch = (...[repo, workItem, words]: [string, string, { title: string }]) =>
+  transaction(db.pool, (tx) => patchTask(tx, repo, workItem, words));
+
 beforeAll(async () => {
   db = await createTestDatabase();
 });
@@ -105,7 +108,7 @@ test('updatedAt moves with the stage only, and events tell of changes only', asy
   const { updatedAt } = await create();
   await mirror({ seq: 1, stage: 'created', state: 'queued' });
   expect((await getTask(db.pool, 'web', 'ET-001'))?.updatedAt).toBe(updatedAt);
-  await patchTask(db.pool, 'web', 'ET-001', { title: 'New words' });
+  await patch('web', 'ET-001', { title: 'New words' });
   expect((await getTask(db.pool, 'web', 'ET-001'))?.updatedAt).toBe(updatedAt);
   await mirror({ seq: 2, stage: 'development' });
   const moved = await getTask(db.pool, 'web', 'ET-001');
@@ -136,8 +139,8 @@ test('a restart is a compare-and-set: of many at once one wins, and old pictures
 
 test('words of a task that is over stay', async () => {
   await cancelled();
-  await expect(patchTask(db.pool, 'web', 'ET-001', { title: 'x' })).rejects.toMatchObject({ code: 'conflict' });
-  expect(await patchTask(db.pool, 'web', 'ET-404', { title: 'x' })).toBeNull();
+  await expect(patch('web', 'ET-001', { title: 'x' })).rejects.toMatchObject({ code: 'conflict' });
+  expect(await patch('web', 'ET-404', { title: 'x' })).toBeNull();
 });
 
 test('lists are paged newest first, each task once, and filtered', async () => {

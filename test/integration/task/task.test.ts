@@ -248,6 +248,11 @@ test('signals: a slot, a verdict, a landing; told twice or late they are no news
       const queued = await until(handle, 'merge-queue');
       await handle.signal(messages.mergeSettled, { id: 'an older one', outcome: { kind: 'refused', reason: 'x' } });
       const id = queued.waitingOn?.links['entry'] ?? '';
+      const change = { version: 4, title: 'Say it', priority: 'urgent' } as const;
+      await handle.signal(messages.changed, change);
+      await handle.signal(messages.changed, { ...change, version: 3, priority: 'low' });
+      await eventually(() => (world.changes.length > 0 ? true : null));
+      expect(world.changes).toEqual([{ entry: id, change }]);
       // Cancelled while it is being published: the queue's word decides.
       await handle.executeUpdate(messages.cancelTask, { args: [{ reason: 'too late' }] });
       await eventually(() => (world.withdrawn.includes(id) ? true : null));

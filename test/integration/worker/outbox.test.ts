@@ -6,7 +6,7 @@ import { addToOutbox, carryOutNext, openOutbox } from '../../../store/outbox.js'
 import { insertRepo } from '../../../store/repos.js';
 import { createTask, restartTask } from '../../../store/task-intake.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
-import type { Task } from '../../../store/tasks.js';
+import { patchTask, type Task, type TaskPatch } from '../../../store/tasks.js';
 import { runningGeneration } from '../../../worker/effects.js';
 import { startOutbox, type Outbox } from '../../../worker/outbox.js';
 import { startPresence } from '../../../worker/presence.js';
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([db.drop(), temporal.close()]));
 beforeEach(async () => {
-  await execute(pool, 'TRUNCATE outbox, jobs, agent_runs, hosts');
+  await execute(pool, 'TRUNCATE outbox, jobs, agent_runs, hosts CASCADE');
   await execute(pool, 'DELETE FROM tasks');
   repo = `${temporal.queuePrefix}-${(n += 1)}`;
   await insertRepo(pool, sampleRepo({ id: repo }));
@@ -58,6 +58,25 @@ test('tasks get exactly one workflow each, also with two loops at once, and befo
   expect(done?.most).toBe(1);
   const found = await temporal.client.workflow.getHandle(id(before)).describe();
   expect(found.typedSearchAttributes.getAll().map((a) => a.value)).toContain(before.branch);
+});
+
+test('a new priority is told to the workflow, also when it starts only later', async () => {
+  const task = await create();
+  const patch = (words: TaskPatch) => transaction(pool, (tx) => patchTask(tx, task.repo, task.workItem, words));
+  await patch({ description: 'read from the row' });
+  await patch({ priority: 'high' });
+  await execute(pool, `UPDATE outbox SET available_at = now() + interval '1 s' WHERE kind = 'start-task'`);
+  await outbox();
+  await drained();
+  await patch({ priority: 'urgent', title: 'Now' });
+  await drained();
+  const history = await temporal.client.workflow.getHandle(id(task)).fetchHistory();
+  const told = history.events?.flatMap((e) => e.workflowExecutionSignaledEventAttributes ?? []) ?? [];
+  const read = (data: unknown): unknown => JSON.parse(Buffer.from(data as Uint8Array).toString());
+  expect(told.map((t) => [t.signalName, read(t.input?.payloads?.[0]?.data)])).toMatchObject([
+    ['changed', { priority: 'high', title: task.title }],
+    ['changed', { priority: 'urgent', title: 'Now' }],
+  ]);
 });
 
 test('a row whose holder dies midway is carried out by the next one, and the workflow is still one', async () => {

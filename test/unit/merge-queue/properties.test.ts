@@ -14,7 +14,21 @@ const actions = fc.array(
     { weight: 16, arbitrary: act('deliver') },
     { weight: 3, arbitrary: act('act', 'deliverAgain', 'fail', 'tick', 'signal', 'signal') },
     { weight: 2, arbitrary: act('withdraw', 'repeat', 'signalAgain', 'signalLost', 'signalFault', 'crash', 'newer') },
-    { weight: 1, arbitrary: act('pause', 'freeze', 'drain', 'resume', 'accept', 'personGreen', 'personRed', 'rewind') },
+    {
+      weight: 1,
+      arbitrary: act(
+        'urge',
+        'urge',
+        'pause',
+        'freeze',
+        'drain',
+        'resume',
+        'accept',
+        'personGreen',
+        'personRed',
+        'rewind',
+      ),
+    },
     { weight: 1, arbitrary: act('hostGone', 'hostsBack', 'refuse', 'admit', 'otherBase', 'loseTip') },
   ),
   { minLength: 10, maxLength: 140 },
@@ -37,6 +51,11 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
     withdraw: () => {
       const [item, nth] = known ?? [sent.size + 1, 1];
       world.feed({ kind: 'withdraw', entry: request(item, 'normal', nth).entry, reason: 'not wanted' });
+    },
+    urge: () => {
+      const [item, nth] = known ?? [1, 1];
+      const change = { version: k, title: 'Changed', priority };
+      world.feed({ kind: 'entryChanged', entry: request(item, 'normal', nth).entry, change });
     },
     deliver: () => world.deliver(k),
     deliverAgain: () => world.deliver(k, true),

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { activeEntry, inOrder } from '../../../domain/merge-queue/order.js';
+import type { Priority } from '../../../domain/tasks.js';
 import { queueDetails, queueView } from '../../../domain/merge-queue/view.js';
 import { request, TIMES, World } from './world.js';
 
@@ -74,6 +76,26 @@ test('a withdraw that overtakes its enqueue still counts, and a newer head repla
   expect(['e1.1', 'e2.1', 'e2.2', 'e3.1', 'e3.2'].map(told)).toEqual([
     ...[['withdrawn'], ['withdrawn'], ['landed'], ['withdrawn'], ['landed']],
   ]);
+});
+
+test('a new priority moves what waits, not what was taken up; an older change that comes late is no news', () => {
+  const world = new World();
+  world.gate('pause');
+  for (const n of [1, 2, 3]) world.enqueue(request(n));
+  const order = (): string[] => inOrder(world.state).map((e) => `${e.request.workItem} ${e.request.title}`);
+  const change = (n: number, version: number, priority: Priority, title = 'T'): void =>
+    world.feed({ kind: 'entryChanged', entry: request(n).entry, change: { version, priority, title } });
+  const before = order();
+  change(3, 7, 'urgent', 'New');
+  change(3, 5, 'low', 'Old');
+  change(9, 1, 'urgent');
+  expect(order()).toEqual([expect.stringContaining('New'), ...before.slice(0, 2)]);
+  world.resume();
+  for (let i = 0; i < 10 && activeEntry(world.state) === null; i += 1) world.deliver(0);
+  expect(activeEntry(world.state)?.request.title).toBe('New');
+  change(1, 8, 'urgent');
+  change(3, 9, 'low');
+  expect(inOrder(world.state).map((e) => e.request.workItem)).toEqual([3, 1, 2].map((n) => request(n).workItem));
 });
 
 test('a drain lands what is in and holds what comes', () => {

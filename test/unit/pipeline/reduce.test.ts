@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { RunOutcome, RunReport } from '../../../domain/agents/types.js';
 import type { TaskEvent } from '../../../domain/pipeline/events.js';
 import { details } from '../../../domain/pipeline/explain.js';
+import { DEFAULT_PIPELINE } from '../../../domain/pipeline/default.js';
 import { NO_OVERRIDES, type TaskInput } from '../../../domain/pipeline/input.js';
 import { mayBeginAt, permit } from '../../../domain/pipeline/permit.js';
 import { deadline, initialState, reduce } from '../../../domain/pipeline/reduce.js';
@@ -156,6 +157,32 @@ test('merge: withdrawn, refused, contained; nothing is landed twice', () => {
   const ended = story.state;
   story.on({ type: 'mergeSettled', entry: 'e', outcome: landing(oid(2)) });
   expect(story.state).toBe(ended);
+});
+
+test('a new priority reaches the entry that waits, once it is there; the title is shown at once', () => {
+  const story = new Story({
+    pipeline: { stages: DEFAULT_PIPELINE.stages.slice(-4).filter((s) => s.kind !== 'check' && s.name !== 'review') },
+  });
+  story.run('passed', 1);
+  const { phase } = story.state;
+  if (phase.kind !== 'merge-queue') throw new Error(phase.kind);
+  const { entry } = phase.request;
+  const change = (version: number, priority: 'low' | 'urgent', title = 'Changed') =>
+    story.on({ type: 'changed', change: { version, priority, title } }).commands;
+  expect(phase.request.priority).toBe('normal');
+  // The entry is on its way: what overtook it would be lost.
+  expect(change(2, 'urgent')).toEqual([]);
+  expect(details(story.ctx, story.state)).toContain('Changed');
+  const answered = story.on({ type: 'enqueueAnswered', entry, settled: null, position: 1 }).commands;
+  expect(answered).toEqual([
+    { type: 'changeEntry', entry, change: { version: 2, priority: 'urgent', title: 'Changed' } },
+  ]);
+  expect(change(1, 'low')).toEqual([]);
+  expect(change(2, 'low')).toEqual([]);
+  expect(change(3, 'low')).toMatchObject([{ type: 'changeEntry', change: { version: 3, priority: 'low' } }]);
+  // A queue that lost everything is told the newest.
+  story.on({ type: 'tick' }, 400_000);
+  expect(story.commands).toMatchObject([{ type: 'enqueue', request: { entry, priority: 'low', title: 'Changed' } }]);
 });
 
 test('permits: expired, stale, repeated and impossible wishes', () => {
