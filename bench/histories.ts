@@ -1,7 +1,7 @@
 /** Reads workflow histories: which activities ran and how long, and what a history costs in Temporal actions. */
 import type { Client } from '@temporalio/client';
 
-type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
+export type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
 
 export interface ActivitySpan {
   type: string;

@@ -1,7 +1,7 @@
 /**
  * What orchestration costs: 100 tasks with instant agents and checks through a six-stage pipeline, one after the other,
- * against a bare Temporal workflow with our number of no-op activities on the same server in the same run. Time inside
- * processes and git (agents, checks, prepare, publish) is measured from the histories and reported apart.
+ * in turns with a bare Temporal workflow with our number of no-op activities on the same server. Time inside processes
+ * and git (agents, checks, prepare, publish) is measured from the histories and reported apart.
  */
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { createSampleRepository } from '../cli/demo/sample-repository.js';
 import { startStack } from '../cli/demo/stack.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
 import { median, percentile, printResult, round } from './figures.js';
-import { activitySpans, countActions, elapsed, type ActivitySpan } from './histories.js';
+import { activitySpans, countActions, elapsed, type ActivitySpan, type History } from './histories.js';
 
 const TASKS = Number(process.argv[2] ?? 100);
 const REPO = 'bench';
@@ -49,27 +49,30 @@ try {
   const api = createClient(stack);
   const temporal = new Client({ connection: await Connection.connect({ address: stack.temporal }) });
   await prepareRepository(api);
+  const bare = await startBare(temporal, stack.temporal);
+  // The first task fills caches and tells the number of activities; it is not measured.
+  const first = await land(api, 0);
+  const ofOthers = (await queueSpans(temporal)).length + (await checkSpans(temporal)).length;
+  const count = activitySpans(await historyOf(temporal, first)).length + ofOthers;
+  await bare.run(0, count);
   const tasks: string[] = [];
   const walls: number[] = [];
-  for (let n = 0; n < TASKS; n++) {
+  const baseline: number[] = [];
+  for (let n = 1; n <= TASKS; n++) {
     const start = performance.now();
     tasks.push(await land(api, n));
     walls.push(performance.now() - start);
+    baseline.push(await bare.run(n, count));
   }
-  const histories = await Promise.all(
-    tasks.map((item) => temporal.workflow.getHandle(taskWorkflowId(REPO, item)).fetchHistory()),
-  );
-  const queue = activitySpans(await temporal.workflow.getHandle(mergeQueueWorkflowId(REPO, 'main')).fetchHistory());
+  await bare.stop();
+  const histories = await Promise.all(tasks.map((item) => historyOf(temporal, item)));
+  const queue = await queueSpans(temporal);
   const checks = await checkSpans(temporal);
   const sumOutside = (spans: ActivitySpan[]): number =>
     spans.filter((s) => OUTSIDE.includes(s.type)).reduce((sum, s) => sum + s.ms, 0);
-  const shared = (sumOutside(queue) + sumOutside(checks)) / TASKS;
+  const shared = (sumOutside(queue) + sumOutside(checks)) / (TASKS + 1);
   const perTask = histories.map((h) => ({ total: elapsed(h), outside: sumOutside(activitySpans(h)) + shared }));
   const ours = perTask.map((t) => t.total - t.outside);
-  const count = Math.round(
-    median(histories.map((h) => activitySpans(h).length)) + (queue.length + checks.length) / TASKS,
-  );
-  const baseline = await bareTimes(temporal, stack.temporal, count);
   printResult('overhead', median(ours) / median(baseline), `a bare workflow with ${count} no-op activities`, {
     tasks: TASKS,
     activitiesATask: count,
@@ -88,7 +91,7 @@ try {
     ratioP95: round(percentile(ours, 0.95) / percentile(baseline, 0.95), 2),
     submitToDoneMedianMs: round(median(walls)),
     actionsATask: sum(countActions(histories[Math.floor(TASKS / 2)] ?? { events: [] })),
-    queueBetweenLandingsMs: round((queue.reduce((s, a) => s + a.ms, 0) - sumOutside(queue)) / TASKS),
+    queueBetweenLandingsMs: round((queue.reduce((s, a) => s + a.ms, 0) - sumOutside(queue)) / (TASKS + 1)),
   });
 } finally {
   await stack.stop();
@@ -123,6 +126,14 @@ async function land(api: ApiClient, n: number): Promise<string> {
   }
 }
 
+function historyOf(temporal: Client, item: string): Promise<History> {
+  return temporal.workflow.getHandle(taskWorkflowId(REPO, item)).fetchHistory();
+}
+
+async function queueSpans(temporal: Client): Promise<ActivitySpan[]> {
+  return activitySpans(await temporal.workflow.getHandle(mergeQueueWorkflowId(REPO, 'main')).fetchHistory());
+}
+
 async function checkSpans(temporal: Client): Promise<ActivitySpan[]> {
   const spans: ActivitySpan[] = [];
   for await (const { workflowId } of temporal.workflow.list({ query: 'WorkflowType="check"' })) {
@@ -131,7 +142,13 @@ async function checkSpans(temporal: Client): Promise<ActivitySpan[]> {
   return spans;
 }
 
-async function bareTimes(temporal: Client, address: string, count: number): Promise<number[]> {
+interface Bare {
+  /** Milliseconds of one workflow of `count` activities. */
+  run(n: number, count: number): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function startBare(temporal: Client, address: string): Promise<Bare> {
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     connection,
@@ -139,19 +156,20 @@ async function bareTimes(temporal: Client, address: string, count: number): Prom
     workflowsPath: fileURLToPath(new URL('./noop-workflow.js', import.meta.url)),
     activities: { noop: () => Promise.resolve() },
   });
-  return worker.runUntil(async () => {
-    const times: number[] = [];
-    for (let n = 0; n < TASKS; n++) {
-      const handle = await temporal.workflow.start('bare', {
-        workflowId: `bare-${n}`,
-        taskQueue: 'bench-bare',
-        args: [count],
-      });
+  const ended = worker.run();
+  return {
+    async run(n, count) {
+      const options = { workflowId: `bare-${n}`, taskQueue: 'bench-bare', args: [count] };
+      const handle = await temporal.workflow.start('bare', options);
       await handle.result();
-      times.push(elapsed(await handle.fetchHistory()));
-    }
-    return times;
-  });
+      return elapsed(await handle.fetchHistory());
+    },
+    async stop() {
+      worker.shutdown();
+      await ended;
+      await connection.close();
+    },
+  };
 }
 
 function sum(counts: Record<string, number>): number {
