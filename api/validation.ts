@@ -116,11 +116,25 @@ export function validate(schema: TSchema, check: ReturnType<typeof Compile>, val
   if (later.length > 0) throw new SignalboxError('not-available', faultSummary(later), { faults: later });
 }
 
+/** Numbers and booleans of a query, where they are spelled as such: `1.5` is no integer, and must not become one. */
+function fromText(schema: unknown, value: unknown): unknown {
+  if (!isObject(schema) || !isObject(schema.properties) || !isObject(value)) return value;
+  const { properties } = schema;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, text]) => {
+      const type = isObject(properties[name]) ? properties[name].type : undefined;
+      if (type === 'integer' && typeof text === 'string' && /^-?\d{1,15}$/.test(text)) return [name, Number(text)];
+      if (type === 'boolean' && (text === 'true' || text === 'false')) return [name, text === 'true'];
+      return [name, text];
+    }),
+  );
+}
+
 /** Query strings and paths are text: numbers and booleans in them are converted; bodies are taken as they are. */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = Compile(schema);
   return (value: unknown) => {
-    const converted = httpPart === 'body' ? (value ?? {}) : Value.Convert(schema, value);
+    const converted = httpPart === 'body' ? (value ?? {}) : fromText(schema, value);
     try {
       validate(schema, check, converted);
       return { value: converted };
