@@ -2,14 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { SignalboxError } from '../domain/errors.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
-import type { Counters, Landed, Priority, TaskStateName, Waiting } from '../domain/tasks.js';
+import type { Priority, TaskMirror, TaskStateName, Waiting } from '../domain/tasks.js';
 import { query, queryOne, type Db, type Tx } from './db.js';
 import { addToOutbox } from './outbox.js';
 
-/** One row. `updatedAt` moves with the stage only. */
-export interface Task {
-  repo: string;
-  workItem: string;
+/** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
+export interface Task extends Omit<TaskMirror, 'runId' | 'seq'> {
   prefix: string;
   number: number;
   title: string;
@@ -21,15 +19,6 @@ export interface Task {
   /** Pinned when the task was accepted. */
   pipeline: Pipeline;
   maxAttempts: number | null;
-  generation: number;
-  state: TaskStateName;
-  stage: string;
-  agentRunning: string | null;
-  head: string | null;
-  waitingOn: Waiting | null;
-  landed: Landed | null;
-  counters: Counters;
-  humanSeconds: number;
   submittedBy: string | null;
   createdAt: string;
   updatedAt: string;

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { approvalText } from '../approval-text.js';
 import type { DecidedTask, TaskAnswer } from '../answers.js';
 import { UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
-import { plain, short } from '../output.js';
+import { short } from '../output.js';
 import { taskRoute, taskText } from '../task-text.js';
 
 interface DecideOptions extends ClientOptions {
@@ -12,15 +13,6 @@ interface DecideOptions extends ClientOptions {
   yes?: boolean;
   final?: boolean;
 }
-
-const LINES = 60;
-
-const head = (text: string): string => {
-  const lines = plain(text).split('\n');
-  return lines.length <= LINES
-    ? lines.join('\n')
-    : [...lines.slice(0, LINES), `… ${lines.length - LINES} more lines`].join('\n');
-};
 
 /** What is decided on: the commit that was named, else the one that waits, shown before anybody is asked. */
 async function current(
@@ -37,12 +29,13 @@ async function current(
   const artifact = task.waitingOn?.kind === 'approval' ? task.waitingOn.artifact : null;
   if (artifact == null)
     throw new UsageError(`${name} does not wait for an approval: it is ${task.state} in ${task.stage}`);
-  const text =
-    artifact.path === null
-      ? await session.client.text(taskRoute(name, 'diff'), { against: 'base' })
-      : await session.client.text(taskRoute(name, 'artifacts', stage), { sha: artifact.sha });
-  session.note(`${artifact.path ?? 'diff against base'} at ${artifact.sha}\n\n${head(text)}\n`);
-  return { stage, sha: artifact.sha, shown: true };
+  const { path, sha } = artifact;
+  const [diff, document] = await Promise.all([
+    session.client.text(taskRoute(name, 'diff'), { against: 'base' }),
+    path === null ? null : session.client.text(taskRoute(name, 'artifacts', stage), { sha }),
+  ]);
+  session.note(approvalText({ task: name, stage, path, sha, document, head: task.head, diff }));
+  return { stage, sha, shown: true };
 }
 
 async function confirm(context: CommandContext, options: DecideOptions, question: string): Promise<void> {

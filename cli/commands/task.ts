@@ -120,6 +120,18 @@ export function registerTaskCommands(program: Command, context: CommandContext):
         else write(plain(diff));
       }),
     );
+  clientCommand(task, 'artifact', 'the document that a stage of a task wrote')
+    .argument('<task>', 'like web/ET-012')
+    .option('--stage <stage>', 'the stage, or the approval of it (default: where the task is)')
+    .option('--sha <oid>', 'as it was in this commit (default: the one that waits, else the newest)')
+    .action((name: string, options: ClientOptions & { stage?: string; sha?: string }) =>
+      withClient(context, options, async ({ client, json, show, write }) => {
+        const stage = options.stage ?? (await client.get<TaskAnswer>(taskRoute(name))).stage;
+        const document = await client.text(taskRoute(name, 'artifacts', stage), { sha: options.sha });
+        if (json) show({ document }, () => '');
+        else write(plain(document));
+      }),
+    );
   clientCommand(task, 'log', 'output of the newest run of a task')
     .argument('<task>', 'like web/ET-012')
     .option('--follow', 'stay and show new output')

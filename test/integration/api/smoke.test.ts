@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { transaction } from '../../../store/db.js';
+import { mirrorTask } from '../../../store/task-mirror.js';
+import type { WaitKind } from '../../../domain/tasks.js';
+import { sampleMirror } from '../../support/samples.js';
 import { startApi, type TestApi } from '../../support/api.js';
 
 let api: TestApi;
@@ -47,4 +51,31 @@ it('walks from a repository to a task', async () => {
     const reply = await api.call('GET', url);
     expect([url, reply.status, reply.status === 200 ? '' : reply.text]).toEqual([url, 200, '']);
   }
+});
+
+it.each([
+  ['start', null, ['start', 'host']],
+  ['host', null, ['host', 'host']],
+  ['check', 'base-red', ['check', 'host']],
+  ['backoff', null, ['backoff']],
+] as const)('explains a wait for %s from the row where no worker answers', async (kind: WaitKind, code, chain) => {
+  const made = await api.call('POST', '/api/tasks', { repo: 'web', title: kind });
+  const { task, workItem } = made.json as { task: string; workItem: string };
+  const until = kind === 'backoff' ? '2026-11-21T00:00:10.000Z' : null;
+  const since = '2026-11-21T00:00:00.000Z';
+  const waitingOn = {
+    kind,
+    since,
+    until,
+    detail: 'why',
+    code,
+    artifact: null,
+    unblockedBy: ['who'],
+    links: { a: 'b' },
+  };
+  await transaction(api.database.pool, (tx) => mirrorTask(tx, sampleMirror({ workItem, waitingOn })));
+  const answer = (await api.call('GET', `/api/tasks/${task}/explain`)).json as { chain: { kind: string }[] };
+  expect(answer).toMatchObject({ stale: true });
+  expect(answer.chain[0]).toMatchObject({ kind, since, until, detail: 'why', unblockedBy: ['who'], links: { a: 'b' } });
+  expect(answer.chain.map((link) => link.kind)).toEqual(chain);
 });

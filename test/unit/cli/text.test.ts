@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { approvalText } from '../../../cli/approval-text.js';
+import { diffStat } from '../../../cli/diff-stat.js';
 import { UsageError } from '../../../cli/client.js';
 import { age, fields, plain, table } from '../../../cli/output.js';
 import { taskRoute } from '../../../cli/task-text.js';
@@ -63,4 +65,63 @@ it('aligns', () => {
 it('names a task in a route', () => {
   expect(taskRoute('web/ET-012', 'explain')).toBe('/api/tasks/web/ET-012/explain');
   for (const name of ['web', 'web/', 'a/b/c', '']) expect(() => taskRoute(name)).toThrow(UsageError);
+});
+
+describe('what is approved', () => {
+  const diff = [
+    'diff --git a/docs/a b.md b/docs/a b.md',
+    'new file mode 100644',
+    '--- /dev/null',
+    '+++ b/docs/a b.md',
+    '@@ -0,0 +1,3 @@',
+    '+one',
+    '+diff --git a/hidden b/hidden',
+    '+@@ -1,99 +1,99 @@',
+    'diff --git "a/src/\\303\\274.js" "b/src/\\303\\274.js"',
+    '--- "a/src/\\303\\274.js"',
+    '+++ "b/src/\\303\\274.js"',
+    '@@ -1,3 +1,2 @@ function x() {',
+    ' same',
+    '--- a/not a header',
+    '-gone',
+    '+++ b/neither',
+    '\\ No newline at end of file',
+    'diff --git a/old.txt b/new name.txt',
+    'similarity index 100%',
+    'rename from old.txt',
+    'rename to new name.txt',
+    'diff --git a/x.png b/x.png',
+    'Binary files a/x.png and b/x.png differ',
+    '',
+  ].join('\n');
+  const what = { task: 'web/ET-001', stage: 'approval', path: 'docs/a.md', sha: 'abc', head: 'abc', diff };
+
+  it('is counted by hunks, whatever the lines say', () => {
+    expect(diffStat(diff)).toEqual([
+      { path: 'docs/a b.md', added: 3, removed: 0, binary: false },
+      { path: '"src/\\303\\274.js"', added: 1, removed: 2, binary: false },
+      { path: 'new name.txt', added: 0, removed: 0, binary: false },
+      { path: 'x.png', added: 0, removed: 0, binary: true },
+    ]);
+    expect(diffStat('')).toEqual([]);
+  });
+
+  it('is shown whole, with every file that changes', () => {
+    const document = Array.from({ length: 200 }, (_, i) => `line ${i}\u001b[2J`).join('\n');
+    const text = approvalText({ ...what, document });
+    expect(text).toContain('line 199\n');
+    expect(text).not.toContain('\u001b');
+    for (const path of ['docs/a b.md', 'new name.txt', 'x.png']) expect(text).toContain(path);
+    expect(text).not.toContain('more lines');
+  });
+
+  it('says what is not shown, and how it is', () => {
+    const document = 'line\n'.repeat(500);
+    const text = approvalText({ ...what, document, head: 'def' });
+    expect(text).toContain('300 more lines (of 500), NOT shown here');
+    expect(text).toContain('signalbox task artifact web/ET-001 --stage approval --sha abc');
+    expect(text).toContain('the branch is at def by now');
+    const whole = approvalText({ ...what, path: null, document: null, diff: `${diff}${diff.repeat(20)}` });
+    expect(whole).toContain('All: signalbox task diff web/ET-001');
+  });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunOutcome, RunReport } from '../../../domain/agents/types.js';
 import type { TaskEvent } from '../../../domain/pipeline/events.js';
-import { details } from '../../../domain/pipeline/explain.js';
+import { details, explain } from '../../../domain/pipeline/explain.js';
 import { DEFAULT_PIPELINE } from '../../../domain/pipeline/default.js';
 import { NO_OVERRIDES, type TaskInput } from '../../../domain/pipeline/input.js';
 import { mayBeginAt, permit } from '../../../domain/pipeline/permit.js';
@@ -10,7 +10,7 @@ import type { TaskState } from '../../../domain/pipeline/state.js';
 import type { TaskCommand } from '../../../domain/pipeline/commands.js';
 import { picture } from '../../../domain/pipeline/waiting.js';
 import type { Stage } from '../../../domain/pipeline/types.js';
-import { landing, modelContext, oid } from '../../support/task-model.js';
+import { landing, modelContext, oid, verdict } from '../../support/task-model.js';
 
 const START = Date.parse('2026-11-21T00:00:00Z');
 const DOC = 'docs/brd/ET-001.md';
@@ -224,4 +224,40 @@ test('a redo of a task that is over begins where it has been, not behind an appr
   expect(mayBeginAt(pipeline, 'approval', 'merge')).toBe(false);
   expect(mayBeginAt(pipeline, 'created', 'analysis')).toBe(true);
   expect(mayBeginAt(pipeline, 'done', 'lunch')).toBe(false);
+});
+
+test('every wait says what it is, until when, and who ends it: start, host, backoff, base-red', () => {
+  const dev = DEFAULT_PIPELINE.stages.filter((s) => s.name === 'development' || s.kind === 'check');
+  const context = modelContext({ pipeline: { stages: dev } });
+  const [start] = explain(context, initialState(context.input, START));
+  expect(start).toMatchObject({ kind: 'start', until: null, unblockedBy: ['any worker'] });
+
+  const story = new Story({ pipeline: { stages: dev } });
+  const link = () => explain(story.ctx, story.state)[0];
+  const runId = 'development.1';
+  story.on({ type: 'requestAnswered', runId, granted: null, ahead: 3, reason: 'no host is alive' });
+  expect(link()).toMatchObject({ kind: 'host', until: null, links: { run: runId } });
+  expect(link()?.detail).toContain('(3 ahead): no host is alive');
+  expect(link()?.unblockedBy).toContain('signalbox worker');
+
+  const report = { runId, outcome: { kind: 'transient', reason: '429', retryAfterSeconds: null }, head: null };
+  story.on({ type: 'granted', runId, host: 'h' });
+  expect(link()).toMatchObject({ kind: 'agent', links: { run: runId, host: 'h' } });
+  story.on({ type: 'runFinished', runId, report: { ...report, commits: 0, notes: [], artifacts: {} } as RunReport });
+  expect(link()).toMatchObject({ kind: 'backoff', unblockedBy: ['the clock', 'signalbox task retry web/ET-001'] });
+  expect(Date.parse(link()?.until ?? '')).toBe(deadline(story.state));
+  expect(link()?.detail).toContain('429');
+
+  story.on({ type: 'tick' }, 60_000).run('passed', 1);
+  const answer = (kind: 'red') => {
+    const { phase } = story.state;
+    if (phase.kind !== 'check') throw new Error(phase.kind);
+    story.on({ type: 'checkAnswered', ask: phase.ask, answer: { kind: 'verdict', verdict: verdict(kind) } });
+  };
+  answer('red');
+  expect(link()).toMatchObject({ kind: 'check', detail: 'is main red too? check unit failed at the head' });
+  answer('red');
+  expect(link()).toMatchObject({ kind: 'check', unblockedBy: ['a green main', 'signalbox task retry web/ET-001'] });
+  expect(link()?.until).not.toBeNull();
+  expect(story.wait?.code).toBe('base-red');
 });
