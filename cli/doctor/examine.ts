@@ -12,14 +12,22 @@ import { checkSpawn } from './spawn.js';
 
 export async function examine(environment: Environment, dataDir: string, spawn: boolean): Promise<Check[]> {
   const machine = await checkMachine(dataDir);
-  const state = await readUpState(dataDir);
-  const up = state !== null && isAlive(state) ? state : null;
+  let up: UpState | null = null;
+  const instance = await guarded(
+    'instance',
+    `see that you may read ${dataDir}, or name another with --data-dir`,
+    async () => {
+      const state = await readUpState(dataDir);
+      if (state !== null && isAlive(state)) up = state;
+      return [];
+    },
+  );
   const [postgres, temporal, spawned] = await Promise.all([
     examinePostgres(environment, dataDir, up),
     examineTemporal(environment, up),
     spawn ? guarded('spawn', 'see the message', async () => checkSpawn(environment.variables['PATH'] ?? '')) : [],
   ]);
-  return [...machine, ...postgres, ...temporal, ...spawned];
+  return [...machine, ...instance, ...postgres, ...temporal, ...spawned];
 }
 
 async function examinePostgres(environment: Environment, dataDir: string, up: UpState | null): Promise<Check[]> {
