@@ -11,6 +11,7 @@ import type { Task } from '../store/tasks.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
 import { explain, type ExplainLink } from '../workflows/messages.js';
 import type { ApiDeps } from './deps.js';
+import { linkWithPresence } from './presence.js';
 
 const PATIENCE_MS = 2000;
 
@@ -23,6 +24,15 @@ function rowLink(task: Task): ExplainLink[] {
   if (task.waitingOn === null) return [];
   const { kind, since, until, detail, unblockedBy, links } = task.waitingOn;
   return [{ kind, since, until, detail, unblockedBy, links }];
+}
+
+/** Only an end that was not the task's own needs words. */
+function endLink(task: Task): ExplainLink[] {
+  if (task.endReason === null) return [];
+  const name = taskName(task.repo, task.workItem);
+  const links = { task: taskWorkflowId(task.repo, task.workItem) };
+  const unblockedBy = [`signalbox task retry ${name}`];
+  return [{ kind: 'end', since: task.updatedAt, until: null, detail: task.endReason, unblockedBy, links }];
 }
 
 async function ownLink(deps: ApiDeps, task: Task): Promise<Explanation> {
@@ -76,9 +86,10 @@ async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
 }
 
 export async function explainTask(deps: ApiDeps, task: Task, base: string): Promise<Explanation> {
-  if (TERMINAL_STATES.includes(task.state)) return { chain: [], stale: false };
+  if (TERMINAL_STATES.includes(task.state)) return { chain: endLink(task), stale: false };
   const own = await ownLink(deps, task);
-  const nearest = own.chain[0];
+  const first = own.chain[0];
+  const nearest = first === undefined ? undefined : await linkWithPresence(deps, task, first);
   const behind: ExplainLink[] = [];
   if (nearest?.kind === 'merge-queue' || nearest?.kind === 'freeze') {
     const view = await getQueueView(deps.pool, task.repo, base);
@@ -88,5 +99,6 @@ export async function explainTask(deps: ApiDeps, task: Task, base: string): Prom
   if (nearest !== undefined && ['host', 'agent', 'check', 'start', 'merge-queue'].includes(nearest.kind)) {
     behind.push(...(await hostLinks(deps, nearest.since)));
   }
-  return { chain: [...own.chain, ...behind], stale: own.stale };
+  const chain = nearest === undefined ? [] : [nearest, ...own.chain.slice(1)];
+  return { chain: [...chain, ...behind], stale: own.stale };
 }

@@ -5,6 +5,7 @@ import { costOf, taskCosts } from '../store/runs.js';
 import type { Task } from '../store/tasks.js';
 import { taskWorkflowId } from '../workflows/ids.js';
 import type { ApiDeps } from './deps.js';
+import { withPresence } from './presence.js';
 
 export function showTask(task: Task, cost: Cost) {
   return {
@@ -38,13 +39,13 @@ export function showTask(task: Task, cost: Cost) {
 
 /** Tasks with their costs, read in one go. */
 export async function showTasks(deps: ApiDeps, tasks: Task[]) {
-  const costs = await taskCosts(deps.pool, tasks);
-  return tasks.map((task) => showTask(task, costOf(costs, taskName(task.repo, task.workItem))));
+  const [costs, shown] = await Promise.all([taskCosts(deps.pool, tasks), withPresence(deps, tasks)]);
+  return shown.map((task) => showTask(task, costOf(costs, taskName(task.repo, task.workItem))));
 }
 
 export async function showOneTask(deps: ApiDeps, task: Task) {
-  const costs = await taskCosts(deps.pool, [task]);
-  return showTask(task, costOf(costs, taskName(task.repo, task.workItem)));
+  const [costs, [shown]] = await Promise.all([taskCosts(deps.pool, [task]), withPresence(deps, [task])]);
+  return showTask(shown ?? task, costOf(costs, taskName(task.repo, task.workItem)));
 }
 
 export const showDecision = ({ stage, sha, verdict, by, at, reason }: Decision) => ({

@@ -3,6 +3,7 @@
  * guarded by the status it leaves, so a late writer revives nothing; whatever frees a slot gives it on in the same
  * transaction. Slots are counted by query, under one lock.
  */
+import { randomUUID } from 'node:crypto';
 import { assignSlots, whyWaiting, type HostRoom } from '../domain/agents/slots.js';
 import type { RunRequest } from '../domain/agents/types.js';
 import { SignalboxError } from '../domain/errors.js';
@@ -98,6 +99,32 @@ async function rooms(tx: Tx, staleMs: number): Promise<HostRoom[]> {
             (SELECT count(*) FROM jobs WHERE jobs.host = hosts.id AND status = 'running' AND kind = 'agent') AS running
        FROM hosts WHERE stopped_at IS NULL AND last_seen_at > now() - $1 * interval '1 ms' ORDER BY id`,
     [staleMs],
+  );
+}
+
+/**
+ * Notes which hosts of running agents are away (silent for `staleMs`; one that stopped in order is given as long), and
+ * wants the workflows told of each change. Returns the runs whose host changed.
+ */
+export async function noticeHosts(tx: Tx, staleMs: number): Promise<string[]> {
+  const changed = await query<{ runId: string }>(
+    tx,
+    `UPDATE jobs SET host_away_since = CASE WHEN h.away THEN h.last_seen_at END
+       FROM (SELECT id, last_seen_at, last_seen_at <= now() - $1 * interval '1 ms' AS away FROM hosts) h
+      WHERE jobs.host = h.id AND status = 'running' AND kind = 'agent' AND (host_away_since IS NOT NULL) <> h.away
+      RETURNING run_id AS "runId"`,
+    [staleMs],
+  );
+  for (const { runId } of changed) await addToOutbox(tx, `host:${runId}:${randomUUID()}`, 'host-changed', { runId });
+  return changed.map(({ runId }) => runId);
+}
+
+/** Whom to tell about the host of a running agent, and what: since when it is away, null = it is not. */
+export async function hostOfRun(db: Db, runId: string): Promise<{ workflowId: string; away: string | null } | null> {
+  return queryOne(
+    db,
+    `SELECT workflow_id AS "workflowId", host_away_since AS away FROM jobs WHERE run_id = $1 AND status = 'running'`,
+    [runId],
   );
 }
 

@@ -1,6 +1,6 @@
 /** Entries of merge queues: what was asked for, and how each one left the queue. The first outcome stays. */
 import type { EnqueueRequest, MergeOutcome } from '../domain/merge-queue/types.js';
-import { execute, queryOne, type Db } from './db.js';
+import { execute, query, queryOne, type Db } from './db.js';
 
 export interface MergeEntry {
   entry: string;
@@ -32,6 +32,19 @@ export async function insertEntry(db: Db, request: EnqueueRequest): Promise<Merg
 
 export async function getEntry(db: Db, entry: string): Promise<MergeEntry | null> {
   return queryOne<MergeEntry>(db, `SELECT ${COLUMNS} FROM merge_entries WHERE entry = $1`, [entry]);
+}
+
+/** Entries of a task in a generation that are still in a queue. */
+export async function openEntriesOf(
+  db: Db,
+  { repo, workItem, generation }: { repo: string; workItem: string; generation: number },
+): Promise<{ entry: string; base: string }[]> {
+  return query(
+    db,
+    `SELECT entry, base FROM merge_entries
+      WHERE repo = $1 AND work_item = $2 AND generation = $3 AND outcome IS NULL`,
+    [repo, workItem, generation],
+  );
 }
 
 /** Notes how an entry left the queue; false when that was known, or the entry is not. */

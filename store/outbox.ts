@@ -11,6 +11,8 @@ export interface OutboxPayloads {
   /** Tell the workflow of a live task its title and priority, as the row has them then. */
   'task-changed': { repo: string; workItem: string };
   'run-granted': { workflowId: string; runId: string; host: string };
+  /** The host of a running job went away or came back: its workflow is told what is so by then. */
+  'host-changed': { runId: string };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }
 export type OutboxKind = keyof OutboxPayloads;

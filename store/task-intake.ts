@@ -122,7 +122,7 @@ export async function restartTask(pool: Pool, restart: Restart): Promise<Task> {
       const task = await queryOne<Task>(
         tx,
         `UPDATE tasks SET generation = generation + 1, state = 'queued', stage = 'created', agent_running = NULL,
-           waiting_on = $4, landed = NULL, updated_at = now(), mirror_seq = 0, mirror_run = NULL,
+           waiting_on = $4, landed = NULL, end_reason = NULL, updated_at = now(), mirror_seq = 0, mirror_run = NULL,
            mirror_past = array_remove(array_append(mirror_past, mirror_run), NULL)
          WHERE repo = $1 AND work_item = $2 AND generation = $3 AND state IN ('done', 'failed', 'cancelled')
          RETURNING ${TASK_COLUMNS}`,

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { SignalboxError } from '../domain/errors.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
-import type { Priority, TaskMirror, TaskStateName, Waiting } from '../domain/tasks.js';
+import { taskName, type Priority, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
 import { query, queryOne, type Db, type Tx } from './db.js';
+import { appendEvent } from './events.js';
 import { addToOutbox } from './outbox.js';
 
 /** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
@@ -20,6 +21,8 @@ export interface Task extends Omit<TaskMirror, 'runId' | 'seq'> {
   pipeline: Pipeline;
   maxAttempts: number | null;
   submittedBy: string | null;
+  /** Why it failed, where that was not its own workflow's doing. */
+  endReason: string | null;
   createdAt: string;
   updatedAt: string;
 }
@@ -27,7 +30,7 @@ export interface Task extends Omit<TaskMirror, 'runId' | 'seq'> {
 export const TASK_COLUMNS = `repo, work_item AS "workItem", prefix, number, title, description, source,
   external_id AS "externalId", branch, priority, pipeline, max_attempts AS "maxAttempts", generation, state, stage,
   agent_running AS "agentRunning", head, waiting_on AS "waitingOn", landed, counters, human_seconds AS "humanSeconds",
-  submitted_by AS "submittedBy", created_at AS "createdAt", updated_at AS "updatedAt"`;
+  submitted_by AS "submittedBy", end_reason AS "endReason", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** What a task waits for between its acceptance and the first step of its workflow. */
 export function waitingToStart(since: Date): Waiting {
@@ -138,6 +141,42 @@ export async function patchTask(tx: Tx, repo: string, workItem: string, patch: T
   const task = await getTask(tx, repo, workItem);
   if (task === null) return null;
   throw new SignalboxError('conflict', `${repo}/${workItem} is ${task.state}`, { state: task.state });
+}
+
+/** Live tasks among these (`web/ET-012`), with their generation. */
+export async function liveAmong(
+  db: Db,
+  names: readonly string[],
+): Promise<{ repo: string; workItem: string; generation: number }[]> {
+  return query(
+    db,
+    `SELECT repo, work_item AS "workItem", generation FROM tasks
+      WHERE repo || '/' || work_item = ANY ($1) AND state NOT IN ('done', 'failed', 'cancelled')`,
+    [names],
+  );
+}
+
+/**
+ * Marks a live task as failed whose workflow ended without its doing; false when it is over or in another generation.
+ * Pictures that its workflow sent and that are still on their way count no more.
+ */
+export async function failTask(
+  tx: Tx,
+  { repo, workItem, generation }: { repo: string; workItem: string; generation: number },
+  reason: string,
+): Promise<boolean> {
+  const failed = await queryOne<Task>(
+    tx,
+    `UPDATE tasks SET state = 'failed', agent_running = NULL, waiting_on = NULL, end_reason = $4, mirror_seq = 0,
+       mirror_past = array_remove(array_append(mirror_past, mirror_run), NULL), mirror_run = NULL
+     WHERE repo = $1 AND work_item = $2 AND generation = $3 AND state NOT IN ('done', 'failed', 'cancelled')
+     RETURNING ${TASK_COLUMNS}`,
+    [repo, workItem, generation, reason],
+  );
+  if (failed === null) return false;
+  const data = { type: 'changed', generation, state: 'failed', stage: failed.stage, waitingOn: null, detail: reason };
+  await appendEvent(tx, { kind: 'task', repo, subject: taskName(repo, workItem), data });
+  return true;
 }
 
 /** Tasks whose workflow should have begun but has shown nothing for so long (ms). */

@@ -1,18 +1,23 @@
 /** Carrying out outbox rows. Each is safe to repeat: it looks before it acts, or its message carries an id. */
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionStatusName,
+} from '@temporalio/client';
 import { assertNever, SignalboxError } from '../domain/errors.js';
 import type { TaskInput } from '../domain/pipeline/input.js';
 import { taskInput } from '../domain/pipeline/start.js';
 import type { Settings } from '../domain/settings.js';
 import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
 import { transaction, type Pool } from '../store/db.js';
-import { dropJob } from '../store/jobs.js';
+import { dropJob, hostOfRun } from '../store/jobs.js';
 import { queueBases } from '../store/merge-queues.js';
 import type { OutboxPayloads, OutboxRow } from '../store/outbox.js';
 import { getRepo } from '../store/repos.js';
 import { getTask } from '../store/tasks.js';
 import { controlQueue, mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
-import { changed, gateChanged, runGranted } from '../workflows/messages.js';
+import { changed, gateChanged, hostChanged, runGranted } from '../workflows/messages.js';
 import {
   SignalboxBranch,
   SignalboxRepo,
@@ -37,6 +42,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return tellChange(deps, row.id, row.payload);
     case 'run-granted':
       return tellGrant(deps, row.payload);
+    case 'host-changed':
+      return tellHost(deps, row.payload.runId);
     case 'gate-changed':
       return tellQueues(deps, row.key, row.payload);
     default:
@@ -44,17 +51,28 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
   }
 }
 
-/** The generation a task workflow was started for is in its memo; a restart must not mistake the old one for its own. */
-export async function runningGeneration(client: Client, workflowId: string): Promise<number | 'none'> {
+/** The newest workflow of a task. */
+export interface TaskWorkflow {
+  runId: string;
+  status: WorkflowExecutionStatusName;
+  /** That it was started for, from its memo: a restart must not mistake the old one for its own. 0 = unknown. */
+  generation: number;
+}
+
+export async function findTaskWorkflow(client: Client, workflowId: string): Promise<TaskWorkflow | null> {
   try {
-    const found = await client.workflow.getHandle(workflowId).describe();
-    if (found.status.name !== 'RUNNING') return 'none';
-    const generation = found.memo?.generation;
-    return typeof generation === 'number' ? generation : 0;
+    const { runId, status, memo } = await client.workflow.getHandle(workflowId).describe();
+    const generation = memo?.generation;
+    return { runId, status: status.name, generation: typeof generation === 'number' ? generation : 0 };
   } catch (err) {
-    if (err instanceof WorkflowNotFoundError) return 'none';
+    if (err instanceof WorkflowNotFoundError) return null;
     throw err;
   }
+}
+
+export async function runningGeneration(client: Client, workflowId: string): Promise<number | 'none'> {
+  const found = await findTaskWorkflow(client, workflowId);
+  return found?.status === 'RUNNING' ? found.generation : 'none';
 }
 
 async function startTask(deps: EffectDeps, wanted: OutboxPayloads['start-task']): Promise<void> {
@@ -112,6 +130,17 @@ async function tellGrant(deps: EffectDeps, grant: OutboxPayloads['run-granted'])
   } catch (err) {
     if (!(err instanceof WorkflowNotFoundError)) throw err;
     await transaction(deps.pool, (tx) => dropJob(tx, runId, 'its workflow is gone', deps.settings.AGENT_STALE));
+  }
+}
+
+/** Read now, so that messages which overtake each other say the same. */
+async function tellHost({ pool, client }: EffectDeps, runId: string): Promise<void> {
+  const job = await hostOfRun(pool, runId);
+  if (job === null) return;
+  try {
+    await client.workflow.getHandle(job.workflowId).signal(hostChanged, { runId, away: job.away });
+  } catch (err) {
+    if (!(err instanceof WorkflowNotFoundError)) throw err; // the sweep gives such a run up
   }
 }
 

@@ -45,11 +45,16 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
   };
   const sweeping = async (): Promise<void> => {
     const clock = new Bell();
+    let since: Date | null = null;
     await clock.wait(sweepMs, stopping.signal);
     while (!stopping.signal.aborted) {
-      await sweep(options, sweepMs).catch((err: unknown) =>
-        log.warn({ err }, 'the sweep failed; the next one follows'),
-      );
+      const began = new Date();
+      try {
+        await sweep(options, sweepMs, since);
+        since = began;
+      } catch (err) {
+        log.warn({ err }, 'the sweep failed; the next one follows');
+      }
       await clock.wait(sweepMs, stopping.signal);
     }
   };

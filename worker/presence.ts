@@ -3,9 +3,9 @@
  * its start. A process whose host was claimed by a newer one hears of it, and no longer speaks for the host.
  */
 import type { Logger } from 'pino';
-import { transaction, type Pool } from '../store/db.js';
+import { transaction, type Pool, type Tx } from '../store/db.js';
 import { claimHost, heartbeatHost, stopHost } from '../store/hosts.js';
-import { grantSlots } from '../store/jobs.js';
+import { grantSlots, noticeHosts } from '../store/jobs.js';
 
 export interface PresenceOptions {
   pool: Pool;
@@ -23,12 +23,18 @@ export interface Presence {
   stop(): Promise<void>;
 }
 
+/** What a change of presence means for others: jobs that wait for a host, and tasks whose agent is on one. */
+async function lookAround(tx: Tx, staleMs: number): Promise<void> {
+  await grantSlots(tx, staleMs);
+  await noticeHosts(tx, staleMs);
+}
+
 /** Claims the host, gives its slots to waiting jobs, and keeps it present until `stop`. */
 export async function startPresence(options: PresenceOptions): Promise<Presence> {
   const { pool, host, staleMs, log } = options;
   const incarnation = await transaction(pool, async (tx) => {
     const claimed = await claimHost(tx, host);
-    await grantSlots(tx, staleMs);
+    await lookAround(tx, staleMs);
     return claimed;
   });
   const stopping = new AbortController();
@@ -46,7 +52,7 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
         return;
       }
       // Another host may have fallen silent meanwhile, and its waiting jobs may run here.
-      await transaction(pool, (tx) => grantSlots(tx, staleMs));
+      await transaction(pool, (tx) => lookAround(tx, staleMs));
     } catch (err) {
       log.warn({ err, host: host.id }, 'presence could not be written; the next beat tries again');
     }

@@ -7,10 +7,18 @@ import { addAgainToOutbox } from '../store/outbox.js';
 import { startKey } from '../store/task-intake.js';
 import { getTask, tasksStuckInQueue } from '../store/tasks.js';
 import { taskWorkflowId } from '../workflows/ids.js';
-import { runningGeneration, type EffectDeps } from './effects.js';
+import { findTaskWorkflow, type EffectDeps } from './effects.js';
+import { endedFromOutside, failEndedTasks } from './ended-workflows.js';
 
-/** @param graceMs younger ones are left alone: they may be on their way */
-export async function sweep(deps: EffectDeps, graceMs: number): Promise<void> {
+/** Lists of workflows lag behind, and the clocks of machines differ. */
+const LIST_DELAY_MS = 10 * 60_000;
+
+/**
+ * @param graceMs younger ones are left alone: they may be on their way
+ * @param since when the last sweep began; null for the first
+ */
+export async function sweep(deps: EffectDeps, graceMs: number, since: Date | null = null): Promise<void> {
+  await failEndedTasks(deps, since === null ? null : new Date(since.getTime() - LIST_DELAY_MS));
   await startLostTasks(deps, graceMs);
   await dropLostJobs(deps, graceMs);
 }
@@ -18,7 +26,8 @@ export async function sweep(deps: EffectDeps, graceMs: number): Promise<void> {
 /** Accepted tasks without a workflow of their generation are started (again). */
 async function startLostTasks({ pool, client }: EffectDeps, graceMs: number): Promise<void> {
   for (const { repo, workItem, generation } of await tasksStuckInQueue(pool, graceMs)) {
-    if ((await runningGeneration(client, taskWorkflowId(repo, workItem))) === generation) continue;
+    const found = await findTaskWorkflow(client, taskWorkflowId(repo, workItem));
+    if (found?.generation === generation && (found.status === 'RUNNING' || endedFromOutside(found))) continue;
     const startAt: TaskInput['startAt'] = null; // a row that is there already keeps what it says
     await transaction(pool, (tx) =>
       addAgainToOutbox(tx, startKey(repo, workItem, generation), 'start-task', { repo, workItem, generation, startAt }),

@@ -56,6 +56,14 @@ export interface RunGranted {
 }
 export const runGranted = defineSignal<[RunGranted]>('runGranted');
 
+/** The presence of the host of a run changed. */
+export interface HostChanged {
+  runId: string;
+  /** Since when it is not heard of, RFC 3339; null = it is. */
+  away: string | null;
+}
+export const hostChanged = defineSignal<[HostChanged]>('hostChanged');
+
 export interface CheckSettled {
   /** The verdict key. */
   id: string;

@@ -71,6 +71,7 @@ class TaskRun {
     listenToPeople(this.ctx, () => this.state, this.dispatch);
     setHandler(messages.changed, (change) => this.dispatch({ type: 'changed', change }));
     setHandler(messages.runGranted, (m) => this.dispatch({ type: 'granted', runId: m.runId, host: m.host }));
+    setHandler(messages.hostChanged, (m) => this.dispatch({ type: 'hostChanged', runId: m.runId, away: m.away }));
     setHandler(messages.checkSettled, (m) => this.dispatch({ type: 'checkSettled', key: m.id, verdict: m.verdict }));
     setHandler(messages.mergeSettled, (m) => this.dispatch({ type: 'mergeSettled', entry: m.id, outcome: m.outcome }));
     setHandler(messages.status, () => {
@@ -91,6 +92,7 @@ class TaskRun {
       const todo = this.commands.splice(0);
       for (const command of todo) this.start(command);
       if (this.over()) this.letGo();
+      else this.forgetDropped(todo);
       this.show();
       this.armTimer();
       if (this.idle() && this.over()) break;
@@ -149,6 +151,15 @@ class TaskRun {
   private letGo(): void {
     for (const [scope, command] of this.inFlight) {
       if (WAITS_FOR_A_HOST.includes(command.type)) scope.cancel();
+    }
+  }
+
+  /** A run that was given up with its host is not waited for, whatever becomes of it. */
+  private forgetDropped(todo: readonly TaskCommand[]): void {
+    const dropped = todo.flatMap((command) => (command.type === 'dropRun' ? [command.runId] : []));
+    for (const [scope, command] of this.inFlight) {
+      if (command.type === 'runAgent' && dropped.includes(command.run.runId)) scope.cancel();
+      if (command.type === 'stopRun' && dropped.includes(command.runId)) scope.cancel();
     }
   }
 

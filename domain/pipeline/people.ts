@@ -60,6 +60,11 @@ export function turnAway(t: Turn, then: Afterwards): void {
       afterwards(t, then);
       return;
     case 'agent':
+      if (phase.away != null) {
+        emit(t, { type: 'dropRun', runId: phase.runId, reason: reasonOf(then) });
+        afterwards(t, then);
+        return;
+      }
       enter(t, { kind: 'stopping', since, runId: phase.runId, host: phase.host, retryAt, then });
       emit(t, { type: 'stopRun', runId: phase.runId, host: phase.host, reason: reasonOf(then) }, { type: 'mirror' });
       return;

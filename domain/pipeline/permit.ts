@@ -40,7 +40,7 @@ export function permit(
     case 'answer':
       return state.phase.kind === 'answer' ? YES : no('conflict', 'the task does not wait for an answer', {});
     case 'retry':
-      return ['answer', 'backoff', 'base-red'].includes(state.phase.kind)
+      return ['answer', 'backoff', 'base-red'].includes(state.phase.kind) || isAway(state)
         ? YES
         : no('conflict', 'the task does not wait for anything that a retry would end', {});
     case 'cancel':
@@ -88,6 +88,8 @@ function wantsOut(state: TaskState): 'cancel' | 'redo' | null {
   const { phase } = state;
   return (phase.kind === 'stopping' || phase.kind === 'merge-queue' ? phase.then?.kind : null) ?? null;
 }
+
+const isAway = ({ phase }: TaskState): boolean => phase.kind === 'agent' && phase.away != null;
 
 const YES: Permit = { kind: 'yes' };
 const no = (code: ErrorCode, message: string, data: Record<string, unknown>): Permit => ({

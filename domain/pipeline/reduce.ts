@@ -2,7 +2,8 @@
  * The life of one generation of a task.
  *
  * Phases (state.ts): created → then, stage by stage of the pinned pipeline,
- *   agent:    host (in line) → agent (running) → next | backoff → host | host again after a fault | back edge
+ *   agent:    host (in line) → agent (running) → next | backoff → host | host again after a fault | back edge;
+ *             while the host of the run is away it waits for that, until a person gives the run up: host again
  *   approval: approval → next | the stage it is of
  *   check:    check(head) → next | check(base) → base-red → … | back edge | backoff → check(head)
  *   merge:    merge-queue → next | back edge
@@ -24,7 +25,15 @@ import type { TaskEvent } from './events.js';
 import { NO_OVERRIDES, type TaskInput } from './input.js';
 import { changed, enqueue, enqueueAgain, enqueueAnswered, mergeSettled } from './landing.js';
 import { decided, goOn, stopAgain, turnAway } from './people.js';
-import { askForSlotAgain, requestAnswered, requestRun, runFinished, runGranted } from './runs.js';
+import {
+  askForSlotAgain,
+  hostChanged,
+  requestAnswered,
+  requestRun,
+  runElsewhere,
+  runFinished,
+  runGranted,
+} from './runs.js';
 import { afterwards, beginApproval, enterStage } from './stages.js';
 import type { TaskState } from './state.js';
 import { AGAIN, askPerson, cut, emit, indexOf, iso, note, set, type TaskContext, type Turn } from './turn.js';
@@ -115,6 +124,9 @@ function apply(t: Turn, event: TaskEvent): void {
       return;
     case 'runFinished':
       runFinished(t, event.runId, event.report);
+      return;
+    case 'hostChanged':
+      hostChanged(t, event.runId, event.away);
       return;
     case 'checkAnswered':
       checkAnswered(t, event.ask, event.answer);
@@ -209,11 +221,12 @@ function endBackoff(t: Turn, resume: 'run' | 'check'): void {
   else requestCheck(t, 'head');
 }
 
-/** Besides answer waits, a retry also cuts a backoff or a look at the base short. */
+/** Besides answer waits, a retry also cuts a backoff or a look at the base short, and gives up a lost host. */
 function retried(t: Turn): void {
   const phase = t.state.phase;
   if (phase.kind === 'backoff') endBackoff(t, phase.resume);
   else if (phase.kind === 'base-red') lookAtBaseAgain(t);
+  else if (phase.kind === 'agent') runElsewhere(t);
   else goOn(t, null);
 }
 

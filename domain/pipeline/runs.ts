@@ -109,6 +109,27 @@ function documents(ctx: TaskContext): string[] {
   return [...new Set(paths.filter((path) => path !== null))];
 }
 
+/** Presence is the store's to know: a silent host may be busy, asleep or dead, so nothing is given up here by itself. */
+export function hostChanged(t: Turn, runId: string, away: string | null): void {
+  const { phase } = t.state;
+  if (phase.kind === 'stopping' && phase.host !== null && phase.runId === runId && away !== null) {
+    emit(t, { type: 'dropRun', runId, reason: `its host ${phase.host} is away` });
+    afterwards(t, phase.then);
+    return;
+  }
+  if (phase.kind !== 'agent' || phase.runId !== runId || (phase.away ?? null) === away) return;
+  set(t, { phase: { ...phase, away } });
+  emit(t, { type: 'mirror' });
+}
+
+/** A person gives up the run on a host that is away: its slot is free, and what it does later counts for nothing. */
+export function runElsewhere(t: Turn): void {
+  const { phase } = t.state;
+  if (phase.kind !== 'agent' || phase.away == null) return;
+  emit(t, { type: 'dropRun', runId: phase.runId, reason: `its host ${phase.host} is away` });
+  requestRun(t);
+}
+
 export function runFinished(t: Turn, runId: string, report: RunReport): void {
   const phase = t.state.phase;
   if (phase.kind !== 'agent' && phase.kind !== 'stopping') return;

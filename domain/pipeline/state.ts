@@ -28,7 +28,8 @@ export type Phase =
       ahead: number;
       retryAt: number;
     }
-  | { kind: 'agent'; since: string; runId: string; host: string }
+  /** `away`: since when the host is not heard of; a state of an earlier version has no such field. */
+  | { kind: 'agent'; since: string; runId: string; host: string; away?: string | null }
   /** Told to stop; `host` null = it was still in line. */
   | { kind: 'stopping'; since: string; runId: string; host: string | null; retryAt: number; then: Afterwards }
   | { kind: 'backoff'; since: string; until: number; n: number; reason: string; resume: 'run' | 'check' }

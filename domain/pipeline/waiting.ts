@@ -34,14 +34,16 @@ export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
         links: link({ run: phase.runId }),
       };
     }
-    case 'agent':
-      return {
+    case 'agent': {
+      const works: Waiting = {
         ...base,
         kind: 'agent',
         detail: `${agentOf(ctx, state) ?? 'an agent'} works on ${stage.name}, run ${phase.runId} on host ${phase.host}`,
         unblockedBy: [`run ${phase.runId}`, `signalbox task cancel ${task}`],
         links: link({ run: phase.runId, host: phase.host }),
       };
+      return phase.away == null ? works : waitingForHost(works, task, phase.away);
+    }
     case 'stopping':
       return {
         ...base,
@@ -121,6 +123,22 @@ export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
   }
 }
 
+/** A wait for an agent whose host is not heard of since `away` (RFC 3339): it is the host that is waited for. */
+export function waitingForHost(works: Waiting, task: string, away: string): Waiting {
+  const { run = '', host = '' } = works.links;
+  return {
+    ...works,
+    kind: 'host',
+    since: away,
+    detail: `host ${host}, where run ${run} is, has not been heard of since ${away}; the run is taken up when it is back`,
+    unblockedBy: [
+      `signalbox worker --host-id ${host}, on that machine`,
+      `signalbox task retry ${task} (gives the run up and starts another on a live host)`,
+      `signalbox task cancel ${task}`,
+    ],
+  };
+}
+
 /** What lists show; the workflow adds its run id and a counter, which order the pictures. */
 export type Picture = Omit<TaskMirror, 'repo' | 'workItem' | 'generation' | 'runId' | 'seq'>;
 
@@ -133,7 +151,7 @@ export function picture(ctx: TaskContext, state: TaskState): Picture {
   return {
     state: stateName(state, waitingOn),
     stage: stageName(ctx, state),
-    agentRunning: phase.kind === 'agent' ? agentOf(ctx, state) : null,
+    agentRunning: waitingOn?.kind === 'agent' && phase.kind === 'agent' ? agentOf(ctx, state) : null,
     head,
     waitingOn,
     landed,

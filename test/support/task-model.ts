@@ -265,6 +265,7 @@ export class TaskModel {
       if (this.pick(2) === 0) this.feed({ type: 'retried', intent: null });
       else this.feed({ type: 'answered', text: 'so', intent: null });
     }
+    if (phase.kind === 'agent' && this.may({ kind: 'retry' })) this.feed({ type: 'retried', intent: null });
     if (phase.kind === 'approval') this.decide(this.friendly || this.pick(4) > 0 ? 'approved' : 'rejected');
   }
 
@@ -279,7 +280,15 @@ export class TaskModel {
     this.feed({ type: 'decided', decision, intent: null, final: this.pick(8) === 0 });
   }
 
+  /** A host is silent, or is heard of again. */
+  private hostChanges(): void {
+    const { phase } = this.state;
+    if (phase.kind !== 'agent' && phase.kind !== 'stopping') return;
+    this.feed({ type: 'hostChanged', runId: phase.runId, away: this.one(null, '2026-11-21T00:00:00Z') });
+  }
+
   private personChanges(): void {
+    if (this.pick(4) === 0) this.hostChanges();
     const stages = this.ctx.input.pipeline.stages.map((s) => s.name);
     const stage = this.one(...stages);
     if (this.pick(12) === 0 && this.may({ kind: 'cancel' })) {

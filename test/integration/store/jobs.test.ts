@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await execute(db.pool, 'TRUNCATE jobs, agent_runs, hosts, outbox, agent_profiles');
+  await execute(db.pool, 'TRUNCATE jobs, agent_runs, hosts, outbox, agent_profiles CASCADE');
 });
 
 const host = (id: string, agentSlots: number): Promise<number> =>

@@ -6,7 +6,8 @@ import { addToOutbox, carryOutNext, openOutbox } from '../../../store/outbox.js'
 import { insertRepo } from '../../../store/repos.js';
 import { createTask, restartTask } from '../../../store/task-intake.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
-import { patchTask, type Task, type TaskPatch } from '../../../store/tasks.js';
+import { getRun } from '../../../store/runs.js';
+import { getTask, patchTask, type Task, type TaskPatch } from '../../../store/tasks.js';
 import { runningGeneration } from '../../../worker/effects.js';
 import { startOutbox, type Outbox } from '../../../worker/outbox.js';
 import { startPresence } from '../../../worker/presence.js';
@@ -146,6 +147,39 @@ test('a grant for a workflow that is gone gives its slot on, and so does a job w
   await execute(pool, `UPDATE jobs SET created_at = now() - interval '1 min', started_at = now() - interval '1 min'`);
   await outbox({ sweepMs: 100 });
   await eventually(async () => ((await getJob(pool, 'c'))?.status === 'failed' ? true : null));
+});
+
+test('a task whose workflow is terminated by hand fails with the reason, gives its slot on, and may be tried again', async () => {
+  await claimHost(pool, { id: 'h', pid: 1, agentSlots: 1, checkSlots: 1, info: {} });
+  const [task, next] = [await create(), await create()];
+  await outbox({ sweepMs: 100 });
+  await drained();
+  const { workItem } = task;
+  const handle = temporal.client.workflow.getHandle(id(task));
+  const picture = { repo, workItem, runId: (await handle.describe()).runId };
+  const ask = (runId: string, of: Task): Promise<unknown> =>
+    transaction(pool, (tx) =>
+      requestJob(tx, sampleRun({ runId, repo, workItem: of.workItem, workflowId: id(of) }), 60_000),
+    );
+  await ask('its run', task);
+  await ask('another', next);
+  await transaction(pool, (tx) => mirrorTask(tx, sampleMirror({ ...picture, seq: 1 })));
+
+  await handle.terminate('wrong repository');
+  const failed = await eventually(async () => {
+    const now = await getTask(pool, repo, workItem);
+    return now?.state === 'failed' ? now : null;
+  });
+  expect(failed).toMatchObject({ waitingOn: null, agentRunning: null });
+  expect(failed.endReason).toMatch(/^its workflow task\/.* was terminated by .*: wrong repository$/);
+  expect(await getRun(pool, 'its run')).toMatchObject({ status: 'stopped' });
+  expect(await getJob(pool, 'another')).toMatchObject({ status: 'running', host: 'h' });
+  // What its workflow still had under way shows nothing any more.
+  expect(await transaction(pool, (tx) => mirrorTask(tx, sampleMirror({ ...picture, seq: 2 })))).toBe(false);
+
+  await restartTask(pool, { repo, workItem, generation: 1, startAt: null, by: null });
+  await eventually(async () => ((await runningGeneration(temporal.client, id(task))) === 2 ? true : null));
+  expect(await getTask(pool, repo, workItem)).toMatchObject({ generation: 2, state: 'queued', endReason: null });
 });
 
 test('presence keeps the host live, grants waiting jobs, and ends when a newer process claims the host', async () => {

@@ -261,3 +261,53 @@ test('every wait says what it is, until when, and who ends it: start, host, back
   expect(link()?.until).not.toBeNull();
   expect(story.wait?.code).toBe('base-red');
 });
+
+test('a run whose host is away waits for that host, until it is back or a person gives the run up', () => {
+  const story = new Story();
+  const inLine = story.state.phase;
+  if (inLine.kind !== 'host') throw new Error(inLine.kind);
+  const { runId } = inLine;
+  story.on({ type: 'requestAnswered', runId, granted: { host: 'h' }, ahead: 0, reason: '' });
+  const away = '2026-11-21T00:02:00.000Z';
+  const mayRetry = (): string => permit(story.ctx, story.state, { kind: 'retry' }, null, null, story.now).kind;
+  expect(story.on({ type: 'hostChanged', runId: 'another', away }).wait?.kind).toBe('agent');
+  expect(mayRetry()).toBe('no');
+  story.on({ type: 'hostChanged', runId, away });
+  expect(story.commands).toEqual([{ type: 'mirror' }]);
+  expect(story.on({ type: 'hostChanged', runId, away }).commands, 'told twice').toEqual([]);
+  expect(picture(story.ctx, story.state)).toMatchObject({ state: 'waiting', agentRunning: null });
+  expect(story.wait).toMatchObject({ kind: 'host', since: away, links: { run: runId, host: 'h' } });
+  expect(story.wait?.detail).toContain(`host h, where run ${runId} is, has not been heard of since ${away}`);
+  expect(story.wait?.unblockedBy.join()).toContain('signalbox task retry web/ET-001');
+  expect(story.on({ type: 'hostChanged', runId, away: null }).wait?.kind).toBe('agent');
+
+  story.on({ type: 'hostChanged', runId, away });
+  expect(mayRetry()).toBe('yes');
+  story.on({ type: 'retried', intent: null });
+  expect(story.commands.map((c) => c.type)).toEqual(['dropRun', 'requestRun']);
+  const report: RunReport = {
+    ...{ runId, outcome: { kind: 'passed', summary: null }, head: oid(9), commits: 1, notes: [], artifacts: {} },
+  };
+  const late = story.on({ type: 'runFinished', runId, report });
+  expect(late.state).toMatchObject({ phase: { kind: 'host' }, head: null, counters: { faults: 0 } });
+});
+
+test('a cancel or a redo of a run on a host that is away waits for nothing there', () => {
+  for (const event of [
+    { type: 'cancelled', reason: 'no', by: 'ann', intent: null },
+    { type: 'redone', stage: 'analysis', overrides: NO_OVERRIDES, intent: null },
+  ] as const) {
+    for (const first of ['away', 'told'] as const) {
+      const story = new Story();
+      const { phase } = story.state;
+      if (phase.kind !== 'host') throw new Error(phase.kind);
+      const { runId } = phase;
+      story.on({ type: 'requestAnswered', runId, granted: { host: 'h' }, ahead: 0, reason: '' });
+      if (first === 'told') story.on(event);
+      story.on({ type: 'hostChanged', runId, away: '2026-11-21T00:02:00.000Z' });
+      if (first === 'away') story.on(event);
+      expect(story.commands[0]).toMatchObject({ type: 'dropRun', runId });
+      expect(story.state.phase.kind).toBe(event.type === 'cancelled' ? 'ended' : 'host');
+    }
+  }
+});
