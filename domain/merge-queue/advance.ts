@@ -136,12 +136,15 @@ function liveHost(d: Draft): string | null {
 
 function record(d: Draft): void {
   const { s } = d;
-  if (calling(d, 'record') || !due(d, s.recordRetryAt)) return;
-  const settled = s.settled.filter((e) => !e.recorded);
+  if (calling(d, 'record')) return;
+  // While outcomes are refused, the picture goes alone, so that everybody sees why.
+  const refused = s.block?.code === 'record-refused';
+  if (!due(d, s.recordRetryAt) && !refused) return;
+  const settled = due(d, s.recordRetryAt) ? s.settled.filter((e) => !e.recorded) : [];
   const picture = mirrorKey(s);
   if (settled.length === 0 && (s.hold || picture === s.mirrored)) return;
   s.mirrored = picture;
-  s.recordRetryAt = null;
+  if (due(d, s.recordRetryAt)) s.recordRetryAt = null;
   const names = settled.map((e) => e.identity.entry);
   d.out.push({
     kind: 'record',

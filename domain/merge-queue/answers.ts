@@ -4,6 +4,7 @@ import { assertNever } from '../errors.js';
 import { hostAnswered } from './advance.js';
 import {
   backoff,
+  blockOnRecords,
   calling,
   clearBlock,
   closeCall,
@@ -195,8 +196,13 @@ function landed(d: Draft, entry: QueueEntry, { landing, checkoutBehind }: Publis
 export function recorded(d: Draft, id: number): void {
   const call = closeCall(d, id, 'record');
   if (!call) return;
-  d.s.tries.record = 0;
-  d.s.fault = null;
+  // A picture alone proves nothing about the outcomes that could not be stored.
+  if (call.settled.length > 0 || d.s.block?.code !== 'record-refused') {
+    d.s.tries.record = 0;
+    d.s.fault = null;
+    d.s.recordRetryAt = null;
+    if (d.s.block?.code === 'record-refused') clearBlock(d);
+  }
   for (const e of d.s.settled) {
     if (e.recorded || !call.settled.includes(e.identity.entry)) continue;
     e.recorded = true;
@@ -223,9 +229,16 @@ export function failed(d: Draft, id: number, message: string): void {
       s.gatesRetryAt = backoff(d, ++s.tries.gates);
       return;
     case 'record':
-      s.mirrored = '';
       s.fault = `records: ${message}`;
-      s.recordRetryAt = backoff(d, ++s.tries.record);
+      if (call.settled.length > 0) {
+        s.mirrored = '';
+        s.recordRetryAt = backoff(d, ++s.tries.record);
+        blockOnRecords(d, message);
+      } else {
+        // Not even the picture: it comes again with the next try, or when there is another one to show.
+        s.recordRetryAt ??= backoff(d, ++s.tries.record);
+        if (s.block?.code !== 'record-refused') s.mirrored = '';
+      }
       return;
     case 'prepare':
     case 'check':

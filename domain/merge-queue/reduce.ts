@@ -209,6 +209,7 @@ function gateChanged(d: Draft, id: string, acceptTip: string | null): void {
   s.seenGates = [...s.seenGates, id].slice(-GATE_IDS_KEPT);
   s.gatesWanted = true;
   s.gatesRetryAt = null;
+  if (s.block?.code === 'record-refused') s.recordRetryAt = null;
   // Both are about what the remote forgot; nothing else is a person's to accept.
   if (acceptTip === null || (s.block?.code !== 'base-rewound' && s.block?.code !== 'tip-missing')) return;
   if (s.block.code === 'tip-missing') for (const entry of s.entries) entry.restoreTip = entry.began;
@@ -227,5 +228,5 @@ function gatesRead(d: Draft, gates: Gate[]): void {
   s.fault = null;
   if (landingGates(s).some((g) => g.kind === 'drain')) s.drainBefore ??= s.nextSeq;
   else s.drainBefore = null;
-  if (s.block && !isClosed(s) && s.entries.length > 0) s.probing = true;
+  if (s.block && s.block.code !== 'record-refused' && !isClosed(s) && s.entries.length > 0) s.probing = true;
 }

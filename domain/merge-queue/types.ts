@@ -106,7 +106,15 @@ export type PublishResult =
 export type FenceResult =
   PublishedLanding | { kind: 'not-landed'; tip: string } | { kind: 'blocked'; block: QueueBlock };
 
-export type BlockCode = 'base-rewound' | 'base-missing' | 'base-red' | 'foreign-lock' | 'tip-missing' | 'push-refused';
+export type BlockCode =
+  | 'base-rewound'
+  | 'base-missing'
+  | 'base-red'
+  | 'foreign-lock'
+  | 'tip-missing'
+  | 'push-refused'
+  /** The store does not take an outcome, for a reason that waiting does not mend. */
+  | 'record-refused';
 
 export interface QueueBlock {
   code: BlockCode;

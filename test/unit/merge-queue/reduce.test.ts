@@ -207,3 +207,36 @@ test('a lost tip ref with a push in doubt: made anew when accepted, then fenced'
   expect(kinds(world)).toContain('fence');
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
 });
+
+test('an outcome that the store refuses blocks, is shown, and is tried again at once by a resume', () => {
+  const world = new World();
+  settleDown(world);
+  world.enqueue(request(1));
+  world.enqueue(request(2));
+  const settling = (): number =>
+    world.flights.findIndex((f) => !f.zombie && f.command.kind === 'record' && f.command.settled.length > 0);
+  for (let i = 0; i < 200 && settling() < 0; i += 1) {
+    if (world.flights.length > 0) world.deliver(0);
+    else world.signal(0, 'once');
+  }
+  world.feed({
+    kind: 'failed',
+    call: world.flights[settling()]?.command.call ?? 0,
+    message: 'landed twice (internal)',
+  });
+  world.flights = world.flights.filter((f) => f.command.kind !== 'record' || f.command.settled.length === 0);
+  const picture = world.sent.findLast((c) => c.kind === 'record');
+  expect(picture).toMatchObject({ settled: [], view: { state: 'blocked' } });
+  expect(queueView(world.state).block).toMatchObject({
+    ...{ code: 'record-refused', reason: 'landed twice (internal)', clearedBy: 'signalbox resume web' },
+  });
+  settleDown(world);
+  expect(queueView(world.state).state, 'a stored picture does not clear it').toBe('blocked');
+  expect(world.told.size).toBe(0);
+  expect(kinds(world).filter((kind) => kind === 'prepare')).toHaveLength(1);
+  expect(world.deadline).not.toBeNull();
+  world.resume();
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
+  expect(queueView(world.state)).toMatchObject({ state: 'running', block: null });
+});
