@@ -6,6 +6,7 @@ import {
   type WorkflowExecutionStatusName,
 } from '@temporalio/client';
 import { assertNever, SignalboxError } from '../domain/errors.js';
+import { queueTimes } from '../domain/merge-queue/times.js';
 import type { TaskInput } from '../domain/pipeline/input.js';
 import { taskInput } from '../domain/pipeline/start.js';
 import type { Settings } from '../domain/settings.js';
@@ -149,7 +150,7 @@ async function tellQueues(deps: EffectDeps, id: string, change: OutboxPayloads['
   for (const base of bases.filter((b) => change.base === null || b === change.base)) {
     try {
       const queue = deps.client.workflow.getHandle(mergeQueueWorkflowId(change.repo, base));
-      await queue.signal(gateChanged, { id, acceptTip: change.acceptTip });
+      await queue.signal(gateChanged, { id, acceptTip: change.acceptTip }, queueTimes(deps.settings));
     } catch (err) {
       if (!(err instanceof WorkflowNotFoundError)) throw err; // a queue reads the gates when it begins
     }

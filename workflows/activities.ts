@@ -2,6 +2,7 @@
  * What workflows may ask the world to do: one interface per task queue. Implemented under activities/; the proxies,
  * one per reliability class, are in workflows/proxies.ts.
  */
+import type { CheckNews } from '../domain/pipeline/events.js';
 import type { AgentStage } from '../domain/pipeline/types.js';
 import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
 import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/types.js';
@@ -86,7 +87,8 @@ export interface CheckRequest {
   mirror: TaskMirror | null;
 }
 
-export type CheckAnswer = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string; workflowId: string };
+/** `backoff`: of the settings in force now, for whoever has to ask again. */
+export type CheckAnswer = CheckNews;
 
 /** Input of the check workflow. */
 export interface CheckInput {

@@ -38,7 +38,8 @@ function sayIfBehind(task: string, result: PublishResult | FenceResult): void {
 type Asked = Exclude<QueueCommand, { kind: 'cancel' | 'tell' }>;
 
 export async function mergeQueue(input: MergeQueueInput): Promise<void> {
-  const { repo, base, queuePrefix, settings } = input;
+  const { repo, base, queuePrefix } = input;
+  let times = input.settings;
   // A state carried over from an earlier version may lack what came since.
   let state: QueueState = { ...emptyQueue(repo, base), ...input.state };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
@@ -50,14 +51,20 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let shown = '';
 
   setHandler(queueState, () => queueView(state));
-  setHandler(enqueue, (request) => void inbox.push({ kind: 'enqueue', request }));
+  setHandler(enqueue, (request, now) => {
+    times = now ?? times;
+    inbox.push({ kind: 'enqueue', request });
+  });
   setHandler(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
   setHandler(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
-  setHandler(gateChanged, ({ id, acceptTip }) => void inbox.push({ kind: 'gateChanged', id, acceptTip }));
+  setHandler(gateChanged, ({ id, acceptTip }, now) => {
+    times = now ?? times;
+    inbox.push({ kind: 'gateChanged', id, acceptTip });
+  });
   setHandler(checkSettled, ({ id, verdict }) => void inbox.push({ kind: 'checkSettled', key: id, verdict }));
 
   function hear(event: QueueEvent): void {
-    const step = reduceQueue(state, event, Date.now(), settings);
+    const step = reduceQueue(state, event, Date.now(), times);
     state = step.state;
     alarm.set(step.deadline);
     for (const command of step.commands) carryOut(command);
@@ -176,7 +183,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
     if (continueAsNewSuggested || (input.settledPerRun !== null && told >= input.settledPerRun)) {
       if (!state.hold) hear({ kind: 'hold' });
       const atRest = (): boolean => state.calls.length === 0 && telling === 0 && allHandlersFinished();
-      if (atRest() && inbox.length === 0) await continueAsNew<typeof mergeQueue>({ ...input, state });
+      if (atRest() && inbox.length === 0) await continueAsNew<typeof mergeQueue>({ ...input, settings: times, state });
       await condition(() => inbox.length > 0 || atRest());
     } else {
       await condition(() => inbox.length > 0);

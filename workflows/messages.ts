@@ -4,6 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict } from '../domain/checks/types.js';
+import type { QueueTimes } from '../domain/merge-queue/state.js';
 import type { EnqueueRequest, EntryChange, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
 import type { Counters, Decision, TaskStateName, Waiting } from '../domain/tasks.js';
 
@@ -102,7 +103,8 @@ export interface ExplainLink {
 export const explain = defineQuery<{ chain: ExplainLink[] }>('explain');
 
 // mergeQueue
-export const enqueue = defineSignal<[EnqueueRequest]>('enqueue');
+/** The times of the sender's settings come along: a queue never ends, and settings change. */
+export const enqueue = defineSignal<[EnqueueRequest, QueueTimes?]>('enqueue');
 export interface Withdraw {
   /** Entry id. */
   id: string;
@@ -120,7 +122,7 @@ export interface GateChanged {
   id: string;
   acceptTip: string | null;
 }
-export const gateChanged = defineSignal<[GateChanged]>('gateChanged');
+export const gateChanged = defineSignal<[GateChanged, QueueTimes?]>('gateChanged');
 
 export const queueState = defineQuery<QueueView>('state');
 

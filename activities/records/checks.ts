@@ -18,6 +18,7 @@ type CheckRecords = Pick<RecordActivities, 'requestCheck' | 'recordVerdict'>;
 
 export function checkRecords(deps: RecordDeps): CheckRecords {
   const { pool, client, settings, queuePrefix } = deps;
+  const backoff = { baseMs: settings.BACKOFF_BASE, maxMs: settings.BACKOFF_MAX };
   return {
     async requestCheck(request) {
       const { mirror } = request;
@@ -31,7 +32,7 @@ export function checkRecords(deps: RecordDeps): CheckRecords {
       const hash = configHash(checks, repo.config.setup, commit);
       const key = verdictKey(repo.id, tree, hash);
       const known = await getVerdict(pool, key);
-      if (known !== null && known.verdict !== 'fault') return { kind: 'verdict', verdict: known };
+      if (known !== null && known.verdict !== 'fault') return { kind: 'verdict', verdict: known, backoff };
 
       const workflowId = checkWorkflowId(repo.id, tree, hash);
       const input: CheckInput = {
@@ -54,7 +55,7 @@ export function checkRecords(deps: RecordDeps): CheckRecords {
         staticSummary: `checks ${tree.slice(0, 12)} of ${repo.id}`,
         typedSearchAttributes: [{ key: SignalboxRepo, value: repo.id }],
       });
-      return { kind: 'pending', key, workflowId };
+      return { kind: 'pending', key, workflowId, backoff };
     },
 
     async recordVerdict(verdict, runs) {

@@ -1,5 +1,6 @@
 /** Records of merge queues: entries, the visible picture, outcomes and landings; and the door to the workflow. */
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { queueTimes } from '../../domain/merge-queue/times.js';
 import type { MergeOutcome } from '../../domain/merge-queue/types.js';
 import type { CheckoutBehind } from '../../domain/tasks.js';
 import { transaction, type Tx } from '../../store/db.js';
@@ -25,10 +26,7 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
 
   const firstInput = (repo: string, base: string): MergeQueueInput => ({
     ...{ repo, base, queuePrefix },
-    settings: {
-      ...{ mergeLease: settings.MERGE_LEASE, hostStale: settings.AGENT_STALE },
-      ...{ backoffBase: settings.BACKOFF_BASE, backoffMax: settings.BACKOFF_MAX },
-    },
+    settings: queueTimes(settings),
     ...{ state: null, settledPerRun: null },
   });
 
@@ -46,7 +44,7 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
         taskQueue: controlQueue(queuePrefix),
         args: [firstInput(repo, base)],
         signal: enqueue,
-        signalArgs: [request],
+        signalArgs: [request, queueTimes(settings)],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         staticSummary: `merge queue of ${base} in ${repo}`,
         typedSearchAttributes: [{ key: SignalboxRepo, value: repo }],

@@ -4,7 +4,7 @@ import { assertNever } from '../errors.js';
 import type { CheckNews } from './events.js';
 import { transient } from './runs.js';
 import { goBack, passStage } from './stages.js';
-import { AGAIN, askPerson, currentOf, emit, enter, iso, set, type Turn } from './turn.js';
+import { AGAIN, askPerson, backoffOf, currentOf, emit, enter, iso, set, type Turn } from './turn.js';
 
 const MAX_EARLY = 8;
 
@@ -49,6 +49,7 @@ function emitRequest(t: Turn): void {
 export function checkAnswered(t: Turn, ask: number, answer: CheckNews): void {
   const phase = t.state.phase;
   if (phase.kind !== 'check' || phase.ask !== ask) return;
+  if (answer.backoff !== undefined) set(t, { backoff: answer.backoff });
   if (answer.kind === 'verdict') {
     judgeVerdict(t, answer.verdict);
     return;
@@ -95,8 +96,11 @@ function judgeVerdict(t: Turn, verdict: Verdict): void {
 
 /** The base fails the same check: nobody is sent to repair what others broke, and nothing is spent. */
 function waitForBase(t: Turn, red: Verdict, known: boolean): void {
-  const retryAt = t.now + t.ctx.input.settings.baseRedRetryMs;
-  enter(t, { kind: 'base-red', since: known ? t.state.phase.since : iso(t.now), red, retryAt });
+  const since = known ? t.state.phase.since : iso(t.now);
+  const { baseMs, maxMs } = backoffOf(t);
+  // As long again as it has been red: doubling, within the backoff of the settings.
+  const retryAt = t.now + Math.min(maxMs, Math.max(baseMs, t.now - Date.parse(since)));
+  enter(t, { kind: 'base-red', since, red, retryAt });
   emit(t, { type: 'mirror' });
 }
 

@@ -2,7 +2,7 @@ import type { RunReport } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
 import type { EntryChange, MergeOutcome } from '../merge-queue/types.js';
 import type { Decision } from '../tasks.js';
-import type { RunOverrides } from './input.js';
+import type { BackoffTimes, RunOverrides } from './input.js';
 
 /** Everything that can happen to a task. Machine events carry the id of what they answer: others are no news. */
 export type TaskEvent =
@@ -32,4 +32,7 @@ export type PersonEvent =
   | { type: 'redone'; stage: string; overrides: RunOverrides; intent: number | null }
   | { type: 'cancelled'; reason: string; by: string; intent: number | null };
 
-export type CheckNews = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string; workflowId: string };
+/** `backoff`: of the settings in force when it was answered. */
+export type CheckNews = (
+  { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string; workflowId: string }
+) & { backoff?: BackoffTimes };

@@ -24,10 +24,14 @@ export interface TaskSettings {
   checkRetryMs: number;
   /** After this long without `mergeSettled` the same entry is enqueued again, which re-tells its outcome. */
   mergeRetellMs: number;
-  /** How often a base that is red itself is looked at again. */
-  baseRedRetryMs: number;
   /** How long a run that was told to stop may take before it is told again (and a cancelled task ends without it). */
   stopPatienceMs: number;
+}
+
+/** BACKOFF_BASE and BACKOFF_MAX. */
+export interface BackoffTimes {
+  baseMs: number;
+  maxMs: number;
 }
 
 const SECOND = 1000;
@@ -38,7 +42,6 @@ export const PATIENCE = {
   grantRetryMs: MINUTE,
   checkRetryMs: 5 * MINUTE,
   mergeRetellMs: 5 * MINUTE,
-  baseRedRetryMs: 5 * MINUTE,
   stopPatienceMs: MINUTE,
 } as const satisfies Partial<TaskSettings>;
 

@@ -5,6 +5,7 @@ import { afterwards, artifactPath, goBack, passStage } from './stages.js';
 import {
   AGAIN,
   askPerson,
+  backoffOf,
   count,
   currentOf,
   cut,
@@ -203,7 +204,6 @@ function fault(t: Turn, reason: string): void {
  * Waits and spends nothing. The jitter follows from task and time, so that the same event always decides the same.
  */
 export function transient(t: Turn, reason: string, retryAfterSeconds: number | null, resume: 'run' | 'check'): void {
-  const { backoffBaseMs, backoffMaxMs } = t.ctx.input.settings;
   const n = t.state.visit.transient + 1;
   count(t, 'transient');
   set(t, { visit: { ...t.state.visit, transient: n } });
@@ -212,8 +212,7 @@ export function transient(t: Turn, reason: string, retryAfterSeconds: number | n
     askPerson(t, 'blocked', cut(`${reason}; asked to come back in ${Math.round(floor / 86400)} days`), AGAIN);
     return;
   }
-  const times = { baseMs: backoffBaseMs, maxMs: backoffMaxMs };
-  const until = t.now + backoffMs(n, times, spread(`${t.ctx.ids.workflow} ${t.now} ${n}`), floor);
+  const until = t.now + backoffMs(n, backoffOf(t), spread(`${t.ctx.ids.workflow} ${t.now} ${n}`), floor);
   enter(t, { kind: 'backoff', since: iso(t.now), until, n, reason: cut(reason), resume });
   emit(t, { type: 'mirror' });
 }

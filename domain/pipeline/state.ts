@@ -2,7 +2,7 @@ import type { Feedback } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
 import type { EnqueueRequest, EntryChange } from '../merge-queue/types.js';
 import type { Counters, Decision, Landed, WaitCode } from '../tasks.js';
-import type { RunOverrides } from './input.js';
+import type { BackoffTimes, RunOverrides } from './input.js';
 
 /** What a person's reject, redo or cancel leads to once that which runs has ended. */
 export type Afterwards =
@@ -118,6 +118,8 @@ export interface TaskState {
   landed: Landed | null;
   /** Things a person should know: what was lost at an import, a cancel that came too late. */
   notes: string[];
+  /** As a record activity told last; the settings may have changed since the task began. */
+  backoff?: BackoffTimes;
   /** Intents already applied: an update may arrive twice across a continue-as-new. */
   intents: number[];
 }

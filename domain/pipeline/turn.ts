@@ -1,7 +1,7 @@
 import type { EntryIdentity } from '../merge-queue/types.js';
 import type { WaitCode } from '../tasks.js';
 import type { TaskCommand } from './commands.js';
-import type { TaskInput } from './input.js';
+import type { BackoffTimes, TaskInput } from './input.js';
 import type { Phase, Resume, TaskState } from './state.js';
 import type { AgentStage, ApprovalStage, CheckStage, MergeStage, Stage } from './types.js';
 
@@ -57,6 +57,12 @@ export function askPerson(
   const { question = null, onAnswer, onRetry } = resume;
   enter(t, { kind: 'answer', since: iso(t.now), code, detail, question, onAnswer, onRetry });
   emit(t, { type: 'mirror' });
+}
+
+/** The backoff in force: as the last answer told it, else as the task began with. */
+export function backoffOf(t: Turn): BackoffTimes {
+  const { backoffBaseMs, backoffMaxMs } = t.ctx.input.settings;
+  return t.state.backoff ?? { baseMs: backoffBaseMs, maxMs: backoffMaxMs };
 }
 
 export const AGAIN = { onAnswer: { kind: 'again' }, onRetry: { kind: 'again' } } as const;

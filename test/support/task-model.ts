@@ -19,7 +19,7 @@ export function modelContext(more: Partial<TaskInput> = {}): TaskContext {
     ...{ pipeline: DEFAULT_PIPELINE, maxAttempts: null, queuePrefix: 'q', head: null, humanSeconds: 0, startAt: null },
     settings: {
       ...{ backoffBaseMs: 10_000, backoffMaxMs: 600_000, maxAttempts: 2, grantRetryMs: 60_000, checkRetryMs: 300_000 },
-      ...{ mergeRetellMs: 300_000, baseRedRetryMs: 300_000, stopPatienceMs: 60_000 },
+      ...{ mergeRetellMs: 300_000, stopPatienceMs: 60_000 },
     },
     counters: { faults: 0, transient: 0, followUps: 0, humanWaits: 0 },
     ...{ checksExist: true, carried: null },

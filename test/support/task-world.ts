@@ -193,7 +193,6 @@ export function taskInput(queuePrefix: string, more: Partial<TaskInput> = {}): T
       grantRetryMs: 60_000,
       checkRetryMs: 60_000,
       mergeRetellMs: 60_000,
-      baseRedRetryMs: 60_000,
       stopPatienceMs: 60_000,
     },
     queuePrefix,

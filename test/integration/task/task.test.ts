@@ -278,7 +278,7 @@ test('a red that the base shares waits and spends nothing; lost messages are ask
       world.onEnqueue = () => ((asked += 1) < 2 ? 'later' : world.landed());
     },
     async (start, world) => {
-      const settings = { ...taskInput('x').settings, baseRedRetryMs: 300, mergeRetellMs: 300 };
+      const settings = { ...taskInput('x').settings, mergeRetellMs: 300 };
       const handle = await start({ ...SHORT, settings });
       await handle.result();
       const reds = world.mirrors.filter((m) => m.waitingOn?.code === 'base-red');

@@ -311,3 +311,22 @@ test('a cancel or a redo of a run on a host that is away waits for nothing there
     }
   }
 });
+
+test('a red base is looked at ever rarer, within the backoff of the settings as they are now', () => {
+  const stages = DEFAULT_PIPELINE.stages.filter((s) => s.name === 'development' || s.kind === 'check');
+  const story = new Story({ pipeline: { stages } });
+  story.run('passed', 1);
+  const answer = (backoff?: { baseMs: number; maxMs: number }): number => {
+    const { phase } = story.state;
+    if (phase.kind !== 'check') throw new Error(phase.kind);
+    const news = { kind: 'verdict' as const, verdict: verdict('red'), ...(backoff === undefined ? {} : { backoff }) };
+    story.on({ type: 'checkAnswered', ask: phase.ask, answer: news });
+    return (deadline(story.state) ?? 0) - story.now;
+  };
+  answer();
+  const waits = [answer()];
+  for (let i = 0; i < 8; i += 1) waits.push((story.on({ type: 'tick' }, waits.at(-1)), answer()));
+  expect(waits.map((ms) => ms / 1000)).toEqual([10, 10, 20, 40, 80, 160, 320, 600, 600]);
+  story.on({ type: 'tick' }, waits.at(-1));
+  expect(answer({ baseMs: 100, maxMs: 500 })).toBe(500);
+});
