@@ -50,7 +50,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let recorded = 0;
   let shown = '';
 
-  setHandler(queueState, () => queueView(state));
+  setHandler(queueState, () => queueView(state, Date.now()));
   setHandler(enqueue, (request, now) => {
     times = now ?? times;
     inbox.push({ kind: 'enqueue', request });

@@ -21,23 +21,26 @@ export type Computed =
 
 export interface ComputeInputs extends Omit<PlanInputs, 'message' | 'entry'> {
   entry: EntryIdentity;
-  /** Message of a merge; a rebase keeps its own. */
-  mergeMessage: string;
+  /** Message of a merge or a squash; a rebase keeps its own. */
+  landingMessage: string;
 }
 
 export async function computeLanding(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
-  return inputs.strategy === 'merge' ? computeMerge(gate, inputs) : computeRebase(gate, inputs);
+  return inputs.strategy === 'rebase-ff' ? computeRebase(gate, inputs) : computeMerge(gate, inputs);
 }
 
+/** One commit over base with the merged tree: of a merge with the head as second parent, of a squash without. */
 async function computeMerge(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
-  const base = await readCommit(gate, inputs.baseOid);
-  const merged = await mergeTrees(gate, inputs.baseOid, inputs.entry.head, inputs.attributes);
+  const { baseOid, strategy, timestamp } = inputs;
+  const [base, head] = await readCommits(gate, [baseOid, inputs.entry.head]);
+  const merged = await mergeTrees(gate, baseOid, inputs.entry.head, inputs.attributes);
   if (merged.kind === 'conflict') return merged;
-  if (merged.tree === base.tree) return { kind: 'contained' };
-  return finish(gate, inputs, inputs.mergeMessage, {
+  if (merged.tree === base?.tree) return { kind: 'contained' };
+  const squash = strategy === 'squash' && head !== undefined;
+  return finish(gate, inputs, inputs.landingMessage, {
     tree: merged.tree,
-    parents: [inputs.baseOid, inputs.entry.head],
-    author: ourIdent(inputs.timestamp),
+    parents: squash ? [baseOid] : [baseOid, inputs.entry.head],
+    author: squash ? head.author : ourIdent(timestamp),
   });
 }
 
@@ -48,7 +51,7 @@ async function computeRebase(gate: Gate, inputs: ComputeInputs): Promise<Compute
   if (range.some((commit) => commit.parents.length > 1)) {
     return {
       kind: 'refused',
-      reason: 'rebase-ff cannot replay merges: use strategy "auto" or "merge", or rebase the branch',
+      reason: 'rebase-ff cannot replay merges: use strategy "auto", "merge" or "squash", or rebase the branch',
     };
   }
   const base = await readCommit(gate, inputs.baseOid);

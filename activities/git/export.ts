@@ -89,7 +89,7 @@ async function locatePlan(gate: Gate, plan: Extract<CheckSource, { kind: 'plan' 
   if (!(await ensurePlanObjects(gate, plan))) throw gone(plan.entry.head);
   const made = await computeLanding(gate, {
     ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
-    ...{ attributes: await baseAttributes(gate, plan.baseOid), mergeMessage: plan.message },
+    ...{ attributes: await baseAttributes(gate, plan.baseOid), landingMessage: plan.message },
   });
   if (made.kind === 'computed' && made.commit === plan.commit) return { commit: made.commit, tree: made.tree };
   throw new SignalboxError('git-infrastructure', `plan ${plan.plan} gives another landing on this host`);

@@ -1,5 +1,5 @@
 /** Makes the plan of a landing, after making sure that base still holds what landed and that this did not land yet. */
-import { mergeMessage, planTimestamp } from '../../domain/merge-queue/plan.js';
+import { mergeMessage, planTimestamp, squashMessage } from '../../domain/merge-queue/plan.js';
 import type {
   EnqueueRequest,
   EntryIdentity,
@@ -94,7 +94,9 @@ async function plan(
     timestamp: planTimestamp(request.enqueuedAt, base.committer),
     attributes: await baseAttributes(gate, state.base),
   };
-  const result = await computeLanding(gate, { ...inputs, mergeMessage: mergeMessage(request.task, request.title) });
+  const { task, title } = request;
+  const landingMessage = strategy === 'squash' ? squashMessage(task, title, commits) : mergeMessage(task, title);
+  const result = await computeLanding(gate, { ...inputs, landingMessage });
   if (result.kind === 'contained') return { kind: 'contained', baseOid: state.base };
   if (result.kind === 'conflict') return { kind: 'conflict', conflict: result.conflict, baseOid: state.base };
   if (result.kind === 'refused') return result;

@@ -83,7 +83,7 @@ async function computeAgain(gate: Gate, plan: LandingPlan): Promise<Computed | n
   if (!(await hasPlanObjects(gate, plan))) return null;
   return computeLanding(gate, {
     ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
-    ...{ attributes: await baseAttributes(gate, plan.baseOid), mergeMessage: plan.message },
+    ...{ attributes: await baseAttributes(gate, plan.baseOid), landingMessage: plan.message },
   });
 }
 

@@ -59,8 +59,8 @@ const settings = {
   merge: optional(
     closed({
       strategy: LaterValues(
-        ['auto', 'rebase-ff', 'merge'],
-        ['squash', 'pr'],
+        ['auto', 'rebase-ff', 'merge', 'squash'],
+        ['pr'],
         '`auto`: rebase and fast-forward, a merge commit where the range holds merges.',
       ),
     }),

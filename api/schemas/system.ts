@@ -78,7 +78,9 @@ export const MergeQueue = open(
         head: Type.String(),
         priority: Type.String(),
         since: Type.String(),
-        etaSeconds: nullable(Type.Number()),
+        etaSeconds: nullable(Type.Number({ description: 'Expected until it lands; null while nothing is known.' })),
+        etaLowSeconds: nullable(Type.Number({ description: 'Eight of ten land between this and etaHighSeconds.' })),
+        etaHighSeconds: nullable(Type.Number()),
       }),
     ),
     landed: Type.Array(

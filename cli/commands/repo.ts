@@ -59,7 +59,7 @@ export function registerRepoCommands(program: Command, context: CommandContext):
     .option('--base <branch>', 'branch that landings reach', 'main')
     .option('--prefix <prefix>', 'of work items, like ET')
     .option('--check <name=command>', 'required for landing (again for more)', collect)
-    .option('--strategy <strategy>', 'auto, rebase-ff or merge')
+    .option('--strategy <strategy>', 'auto, rebase-ff, merge or squash')
     .option('--setup <command>', 'run once per clone and per checked tree')
     .option('--auth <kind>', 'none, token, ssh-key or helper')
     .option('--auth-ref <ref>', 'env:NAME or file:PATH')

@@ -1,6 +1,6 @@
 /** What the queue does next, given where it stands: the second half of every reducer step. */
 import { backoff, calling, due, openCall, type Draft } from './draft.js';
-import { activeEntry, nextEntry } from './order.js';
+import { activeEntry, countPassed, nextEntry } from './order.js';
 import type { QueueEntry } from './state.js';
 import { isClosed, mirrorKey, queueView } from './view.js';
 
@@ -77,6 +77,7 @@ function takeUp(d: Draft): QueueEntry | null {
   if (entry) {
     entry.phase = 'preparing';
     entry.startedAt ??= d.now;
+    countPassed(d.s, entry);
   }
   return entry;
 }
@@ -149,7 +150,7 @@ function record(d: Draft): void {
   d.out.push({
     kind: 'record',
     call: openCall(d, 'record', null, names),
-    view: queueView(s),
+    view: queueView(s, d.now),
     settled: settled.map(({ identity, outcome }) => ({ identity, outcome })),
   });
 }

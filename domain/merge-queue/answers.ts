@@ -21,7 +21,6 @@ import type { QueueEntry } from './state.js';
 import type { FenceResult, PrepareResult, PublishedLanding, PublishResult } from './types.js';
 
 const VERDICTS_KEPT = 4;
-const DURATIONS_KEPT = 20;
 /** Base may move under a landing now and then; from this many times on, wait before the next try. */
 const STALE_FREE = 3;
 
@@ -188,8 +187,6 @@ function landed(d: Draft, entry: QueueEntry, { landing, checkoutBehind }: Publis
     return;
   }
   d.s.acceptTip = null;
-  const took = d.now - (entry.startedAt ?? d.now);
-  d.s.durations = [...d.s.durations, took].slice(-DURATIONS_KEPT);
   settle(d, entry, { kind: 'landed', landing: { ...landing, ...(checkoutBehind && { checkoutBehind }) } });
 }
 

@@ -11,6 +11,7 @@ export interface Draft {
 }
 
 const SETTLED_KEPT = 200;
+const DURATIONS_KEPT = 20;
 /** Conflicts and red checks carry up to 32 KiB of text; only the newest keep it, the rows have the rest. */
 const SETTLED_WITH_TEXT = 5;
 /** Blocks that are tried again on a timer; the others wait for a person (any change of a gate tries them too). */
@@ -98,6 +99,9 @@ export function settle(d: Draft, entry: QueueEntry, outcome: MergeOutcome): void
   d.s.entries = d.s.entries.filter((e) => e !== entry);
   dropCalls(d, (c) => c.entry === entry.request.entry);
   addSettled(d, entry.request, outcome);
+  // One that was taken out tells nothing about how long they take.
+  if (entry.startedAt === null || outcome.kind === 'withdrawn') return;
+  d.s.durations = [...d.s.durations, d.now - entry.startedAt].slice(-DURATIONS_KEPT);
 }
 
 /** Stops the queue. An entry that never began to publish goes back in line, at its place. */
@@ -110,7 +114,11 @@ export function raiseBlock(d: Draft, entry: QueueEntry, block: QueueBlock): void
   if (block.code === 'base-rewound') d.s.acceptTip = null;
   entry.retryAt = null;
   if (entry.began) entry.needsFence = true;
-  else resetEntry(entry, 'queued');
+  else {
+    resetEntry(entry, 'queued');
+    // The time of the block is none that landings take.
+    entry.startedAt = null;
+  }
 }
 
 export function clearBlock(d: Draft): void {

@@ -1,11 +1,31 @@
-/** Who is next: the more urgent first, the older first among equals. An entry that was taken up is finished first. */
+/**
+ * Who is next: the more urgent first, the older first among equals. An entry that was taken up is finished first.
+ *
+ * Nobody starves: an entry counts as one step more urgent for every `AGING` later ones that were taken up before it.
+ * So at most `AGING` x (steps from its priority to `urgent`) later entries ever go before it: 15 of a `low` one, 10 of a
+ * `normal` one, 5 of a `high` one, none of an `urgent` one. Landings are counted and not hours, so the bound holds
+ * however long they take.
+ */
 import { PRIORITIES } from '../tasks.js';
 import type { QueueEntry, QueueState } from './state.js';
 
+export const AGING = 5;
+
+/** Steps from `urgent` that are left; 0 is the most urgent. */
+function rank({ request, passed = 0 }: QueueEntry): number {
+  return Math.max(0, PRIORITIES.indexOf(request.priority) - Math.floor(passed / AGING));
+}
+
 /** Negative when `a` goes before `b`. Arrival numbers are unique, so the order is total and stable. */
 export function compareEntries(a: QueueEntry, b: QueueEntry): number {
-  const rank = (e: QueueEntry): number => PRIORITIES.indexOf(e.request.priority);
   return rank(a) - rank(b) || a.seq - b.seq;
+}
+
+/** Called when `taken` is taken up: whoever came before it and still waits has been passed once more. */
+export function countPassed(state: QueueState, taken: QueueEntry): void {
+  for (const entry of state.entries) {
+    if (entry.phase === 'queued' && entry.seq < taken.seq) entry.passed = (entry.passed ?? 0) + 1;
+  }
 }
 
 /** The entry that is being worked on; serial, so there is one at most. */

@@ -5,7 +5,7 @@
  */
 import { contentId } from '../content-id.js';
 import { COMMITTER, identSeconds, normaliseMessage, type CommitObject } from './commit.js';
-import type { EntryIdentity, LandingPlan } from './types.js';
+import type { EntryIdentity, LandingPlan, LandingStrategy } from './types.js';
 
 /** entry = H(repo, base, task, generation, head, try). */
 export function entryId(e: Omit<EntryIdentity, 'entry' | 'workItem'>): string {
@@ -29,10 +29,41 @@ export function planTimestamp(enqueuedAt: string, baseCommitter: string): number
 
 /** Message of a merge landing: the title is data, so it is one line and cannot bring trailers of its own. */
 export function mergeMessage(task: string, title: string): string {
-  const line = Array.from(title.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim())
-    .slice(0, 200)
-    .join('');
+  const line = oneLine(title);
   return line === '' ? `Merge ${task}` : `Merge ${task}: ${line}`;
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return Array.from(line).slice(0, 200).join('');
+}
+
+const SUBJECTS_SHOWN = 100;
+const AUTHORS_NAMED = 50;
+
+/**
+ * Message of a squash: the title, what the commits of the range (oldest first) said, and who else wrote them besides
+ * the author of the last one, whose authorship the landing keeps.
+ */
+export function squashMessage(
+  task: string,
+  title: string,
+  range: readonly Pick<CommitObject, 'author' | 'message' | 'parents'>[],
+): string {
+  const said = range.filter((c) => c.parents.length < 2).map((c) => `* ${oneLine(c.message.split('\n', 1)[0] ?? '')}`);
+  const more = said.length > SUBJECTS_SHOWN ? [`* and ${said.length - SUBJECTS_SHOWN} more`] : [];
+  const nameOf = (author: string): string => author.slice(0, author.lastIndexOf('>') + 1);
+  const last = nameOf(range.at(-1)?.author ?? '');
+  const others = [...new Set(range.map((c) => nameOf(c.author)))].filter((name) => name !== '' && name !== last);
+  const paragraphs = [
+    oneLine(title) || `Land ${task}`,
+    [...said.slice(0, SUBJECTS_SHOWN), ...more].join('\n'),
+    others
+      .slice(0, AUTHORS_NAMED)
+      .map((name) => `Co-authored-by: ${name}`)
+      .join('\n'),
+  ];
+  return paragraphs.filter((p) => p !== '').join('\n\n');
 }
 
 const ANY_OF_OURS = /^[ \t]*signalbox-[a-z0-9-]*[ \t]*:/im;
@@ -102,12 +133,12 @@ export function provenLanding(
   const merge = commit.parents.length === 2;
   if (commit.parents[0] === undefined || commit.parents.length > 2) return null;
   if (merge && (commit.parents[0] !== facts.baseOid || commit.parents[1] !== facts.head)) return null;
-  const plan = planId({
-    strategy: merge ? 'merge' : 'rebase-ff',
-    baseOid: facts.baseOid,
-    message: facts.message,
-    timestamp: identSeconds(commit.committer),
-    ...{ attributes, entry: facts },
-  });
-  return plan === facts.plan ? facts : null;
+  const made = (strategy: LandingStrategy): boolean =>
+    facts.plan ===
+    planId({
+      ...{ strategy, baseOid: facts.baseOid, message: facts.message, attributes, entry: facts },
+      timestamp: identSeconds(commit.committer),
+    });
+  if (merge) return made('merge') ? facts : null;
+  return made('rebase-ff') || (commit.parents[0] === facts.baseOid && made('squash')) ? facts : null;
 }

@@ -28,6 +28,8 @@ export interface QueueEntry {
   seq: number;
   /** Epoch ms of the arrival. */
   since: number;
+  /** How many that came later were taken up before it; absent = none. */
+  passed?: number;
   phase: EntryPhase;
   /** When it was first taken up; null while it only waited. */
   startedAt: number | null;
@@ -115,7 +117,7 @@ export interface QueueState {
   mirrored: string;
   /** Verdicts whose signal came before the answer that names their key; newest last, bounded. */
   verdicts: Verdict[];
-  /** Milliseconds of the last landings, from being taken up to landed. */
+  /** Milliseconds that the last ones took, from being taken up to their end, however they ended. */
   durations: number[];
   /** Start nothing new: the run is about to continue as new. */
   hold: boolean;

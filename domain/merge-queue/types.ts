@@ -2,7 +2,11 @@
 import type { FailedCheck, VerdictKind } from '../checks/types.js';
 import type { CheckoutBehind, Landed, Priority } from '../tasks.js';
 
-export type Strategy = 'auto' | 'rebase-ff' | 'merge';
+/** How a change becomes commits of base. */
+export type LandingStrategy = 'rebase-ff' | 'merge' | 'squash';
+
+/** `auto` is a merge where the range holds merges, else rebase-ff. */
+export type Strategy = 'auto' | LandingStrategy;
 
 /** What makes an entry that entry: entry id = H(repo, base, task, generation, head, try). */
 export interface EntryIdentity {
@@ -44,7 +48,7 @@ export interface LandingPlan {
   plan: string;
   entry: EntryIdentity;
   /** `auto` is resolved by now. */
-  strategy: 'rebase-ff' | 'merge';
+  strategy: LandingStrategy;
   baseOid: string;
   /** Tip ref (refs/signalbox/tip/<base>) that the landing replaces. */
   lastTip: string;
@@ -166,6 +170,8 @@ export interface QueueView {
     priority: Priority;
     since: string;
     etaSeconds: number | null;
+    etaLowSeconds: number | null;
+    etaHighSeconds: number | null;
     detail: string | null;
   }[];
 }

@@ -1,7 +1,10 @@
 /** How the queue looks from outside. A frozen and paused queue shows frozen; a block shows when no gate is closed. */
-import { heldByDrain, inOrder } from './order.js';
+import { estimate, type Eta } from './eta.js';
+import { activeEntry, heldByDrain, inOrder } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
 import type { Gate, QueueBlock, QueueStateName, QueueView } from './types.js';
+
+const UNKNOWN_ETA = { etaSeconds: null, etaLowSeconds: null, etaHighSeconds: null };
 
 const NAMES = { freeze: 'frozen', pause: 'paused', drain: 'draining' } as const;
 
@@ -45,14 +48,13 @@ function detail(state: QueueState, entry: QueueEntry): string | null {
   return entry.detail;
 }
 
-function median(values: number[]): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? null;
-}
-
-export function queueView(state: QueueState): QueueView {
+/** `now`: epoch ms. */
+export function queueView(state: QueueState, now: number): QueueView {
   const { name, reason } = standing(state);
-  const each = median(state.durations);
+  const startedAt = activeEntry(state)?.startedAt ?? null;
+  const elapsed = startedAt === null ? null : now - startedAt;
+  const eta = (position: number): Eta | null =>
+    name === 'running' ? estimate(state.durations, position, elapsed) : null;
   return {
     repo: state.repo,
     base: state.base,
@@ -67,7 +69,7 @@ export function queueView(state: QueueState): QueueView {
       head: e.request.head,
       priority: e.request.priority,
       since: new Date(e.since).toISOString(),
-      etaSeconds: each === null || name !== 'running' ? null : Math.ceil((each * (i + 1)) / 1000),
+      ...(eta(i + 1) ?? UNKNOWN_ETA),
       detail: detail(state, e),
     })),
   };
@@ -78,7 +80,7 @@ export function queueView(state: QueueState): QueueView {
  * over before anybody reads them, and each write costs an activity.
  */
 export function mirrorKey(state: QueueState): string {
-  const view = queueView(state);
+  const view = queueView(state, 0);
   const entries = inOrder(state).map((e, i) => [
     e.request.entry,
     e.request.priority,
@@ -92,7 +94,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\
 
 /** Markdown for the Temporal Web UI; the first 50 entries. */
 export function queueDetails(state: QueueState): string {
-  const view = queueView(state);
+  const view = queueView(state, 0);
   const head = `**${view.state}**${view.reason === null ? '' : `: ${cell(view.reason)}`}`;
   const clear = view.block ? [`To clear: ${view.block.clearedBy ?? 'clears by itself'}`] : [];
   if (view.entries.length === 0) return [head, ...clear, 'The queue is empty.'].join('\n\n');

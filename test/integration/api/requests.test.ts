@@ -64,7 +64,6 @@ const REQUESTS: Request[] = [
       ['auth.other', 1],
       ['merge', []],
       ['merge.strategy', 'fast'],
-      later('merge.strategy', 'squash'),
       later('merge.strategy', 'pr'),
       ['checkout', 'always'],
       ['checkout', 'update', 422],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLandings, type Landings } from '../../../activities/git/landing.js';
-import { git, makeWorld, type World } from '../../support/git.js';
+import { git, makeWorld, type World, write } from '../../support/git.js';
 import type { LandingPlan, PublishResult } from '../../../domain/merge-queue/types.js';
 
 let world: World;
@@ -75,6 +75,41 @@ describe('a landing', () => {
     expect(git(world.remote, 'log', '-1', '--format=%P|%s', 'main')).toBe(
       `${plan.baseOid} ${head}|Merge web/ET-8: Title of ET-8`,
     );
+  });
+
+  it('squashes a range with merges to one commit, keeps the author, and names the others', async () => {
+    world.repo.config.merge.strategy = 'squash';
+    const first = world.head('ET-9', { 'one.txt': '1\n' }, { message: 'Add one\n\nAt length.' });
+    world.personPush({ 'src/b.txt': 'bb\n' });
+    git(world.person, 'checkout', '-q', '--detach', first);
+    git(world.person, 'merge', '-q', '--no-ff', '-m', 'Merge base', 'main');
+    write(world.person, { 'two.txt': '2\n' });
+    git(world.person, 'add', '-A');
+    git(world.person, 'commit', '-q', '--author=Bob <bob@example.com>', '-m', 'Add two');
+    const head = git(world.person, 'rev-parse', 'HEAD');
+    git(world.person, 'push', '-q', '-f', 'origin', 'HEAD:refs/signalbox/heads/ET-9');
+    const plan = await planned(one, 'ET-9', head);
+    expect(plan.strategy).toBe('squash');
+    expect((await land(one, plan)).kind).toBe('landed');
+    const [parents, author, committer, ...message] = git(
+      world.remote,
+      'log',
+      '-1',
+      '--format=%P%n%an%n%cn%n%B',
+      'main',
+    ).split('\n');
+    expect([parents, author, committer]).toEqual([plan.baseOid, 'Bob', 'Signalbox']);
+    expect(message.slice(0, 6)).toEqual([
+      'Title of ET-9',
+      '',
+      '* Add one',
+      '* Add two',
+      '',
+      expect.stringContaining('Co-authored-by: '),
+    ]);
+    expect(git(world.remote, 'show', 'main:one.txt') + git(world.remote, 'show', 'main:two.txt')).toBe('12');
+    // The proof is in the commit, so a host that never saw the plan finds the landing, and lands it no second time.
+    expect(await two.prepareLanding(world.request('ET-9', head), null)).toMatchObject({ kind: 'landed' });
   });
 
   it('lands once when it landed, was reverted by a person, and is delivered again', async () => {

@@ -97,7 +97,11 @@ test('an entry goes through its queue once, and its outcome is told again', asyn
   });
   const waiting: QueueView['entries'][number] = {
     ...{ entry: 'e1', task: entry.task, position: 1, phase: 'queued', head: 'h', priority: 'normal' },
-    ...{ since: '2026-01-01T00:00:00Z', etaSeconds: null, detail: null },
+    ...{
+      since: '2026-01-01T00:00:00Z',
+      ...{ etaSeconds: null, etaLowSeconds: null, etaHighSeconds: null },
+      detail: null,
+    },
   };
   await records.recordQueue({ view: view('running', [waiting]), runId: 'q1', seq: 1, settled: [] });
   expect(await records.enqueueLanding(entry, mirror(3, 'merge'))).toEqual({ settled: null, position: 1 });

@@ -33,7 +33,7 @@ const identity = fc
   });
 const inputs = fc.record({
   ...{ entry: identity, baseOid: oid, message: anyMessage, timestamp: fc.nat(4_000_000_000) },
-  strategy: fc.constantFrom('merge' as const, 'rebase-ff' as const),
+  strategy: fc.constantFrom('merge' as const, 'rebase-ff' as const, 'squash' as const),
   attributes: fc.option(oid),
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { AGING } from '../../../domain/merge-queue/order.js';
 import { PRIORITIES } from '../../../domain/tasks.js';
 import { request, World, type Nature } from './world.js';
 
@@ -115,19 +116,36 @@ test('whatever is lost, repeated, late or dies: one at a time, none twice, none 
   expect(landings).toBeGreaterThan(200);
 }, 30_000);
 
-test('a bigger queue comes out in the order of urgency, then age', () => {
+test('a bigger queue comes out in the order of urgency, then age, and nobody waits for more than his share', () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...PRIORITIES), { minLength: 1, maxLength: 40 }), (priorities) => {
+    fc.property(fc.array(fc.constantFrom(...PRIORITIES), { minLength: 1, maxLength: 60 }), (priorities) => {
       const world = new World();
       world.gate('pause');
       priorities.forEach((p, i) => world.enqueue(request(i + 1, p)));
       world.calm();
-      const want = priorities
-        .map((p, i) => ({ rank: PRIORITIES.indexOf(p), entry: request(i + 1).entry, i }))
-        .sort((a, b) => a.rank - b.rank || a.i - b.i)
-        .map((x) => x.entry);
-      expect(world.base.slice(1).map((b) => b.entry)).toEqual(want);
+      const landed = world.base.slice(1).map((b) => Number(b.entry?.slice(1).split('.')[0]) - 1);
+      expect([...landed].sort((a, b) => a - b)).toEqual(priorities.map((_, i) => i));
+      for (const [place, entry] of landed.entries()) {
+        const overtook = landed.slice(0, place).filter((other) => other > entry).length;
+        expect(overtook).toBeLessThanOrEqual(AGING * PRIORITIES.indexOf(priorities[entry] ?? 'urgent'));
+      }
+      // Up to the first that is due, urgency alone decides.
+      const head = landed.slice(0, AGING);
+      const urgency = [...priorities.entries()].sort(
+        ([i, p], [j, q]) => PRIORITIES.indexOf(p) - PRIORITIES.indexOf(q) || i - j,
+      );
+      expect(head).toEqual(urgency.slice(0, AGING).map(([i]) => i));
     }),
     { numRuns: 100 },
   );
+});
+
+test('a low one lands while urgent ones never end', () => {
+  const world = new World();
+  world.gate('pause');
+  world.enqueue(request(1, 'low'));
+  for (let i = 2; i <= 60; i += 1) world.enqueue(request(i, 'urgent'));
+  world.calm();
+  const order = world.base.slice(1).map((b) => b.entry);
+  expect(order.indexOf(request(1).entry)).toBe(3 * AGING);
 });

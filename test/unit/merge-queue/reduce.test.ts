@@ -109,7 +109,7 @@ test('a drain lands what is in and holds what comes', () => {
   world.enqueue(request(2, 'urgent'));
   settleDown(world);
   expect([...world.told.keys()]).toEqual(['e1.1']);
-  expect(queueView(world.state)).toMatchObject({
+  expect(queueView(world.state, world.now)).toMatchObject({
     state: 'draining',
     entries: [{ entry: 'e2.1', phase: 'queued', detail: 'came after the drain began' }],
   });
@@ -123,11 +123,11 @@ test('frozen hides paused; gates of another base or of admission do not concern 
   world.gate('freeze', 'admission');
   world.gate('pause', 'all', 'release');
   settleDown(world);
-  expect(queueView(world.state).state).toBe('running');
+  expect(queueView(world.state, world.now).state).toBe('running');
   world.gate('pause');
   world.gate('freeze', 'landing', 'main');
   settleDown(world);
-  expect(queueView(world.state)).toMatchObject({ state: 'frozen', reason: 'freeze (ada)' });
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'frozen', reason: 'freeze (ada)' });
   expect(queueDetails(world.state)).toContain('**frozen**');
 });
 
@@ -142,10 +142,10 @@ test('a landing that somebody took away blocks, and is never pushed again', () =
   world.fail(lost);
   world.flights = world.flights.filter((f) => f.command.kind !== 'publish');
   settleDown(world);
-  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-rewound' } });
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'base-rewound' } });
   world.resume();
   settleDown(world);
-  expect(queueView(world.state).state).toBe('blocked');
+  expect(queueView(world.state, world.now).state).toBe('blocked');
   world.resume(true);
   settleDown(world);
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'refused' }]);
@@ -158,13 +158,13 @@ test('a red base keeps everybody in place; an urgent entry that mends it lands f
   world.push(true);
   world.enqueue(request(1));
   settleDown(world);
-  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-red' } });
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'base-red' } });
   expect(world.told.size).toBe(0);
   expect(world.deadline).not.toBeNull();
   world.enqueue(request(2, 'urgent'), { fix: true });
   settleDown(world);
   expect(world.base.slice(2).map((b) => b.entry)).toEqual(['e2.1', 'e1.1']);
-  expect(queueView(world.state).state).toBe('running');
+  expect(queueView(world.state, world.now).state).toBe('running');
 });
 
 test('a verdict of another tree publishes nothing, and the pending check is asked for again', () => {
@@ -177,21 +177,23 @@ test('a verdict of another tree publishes nothing, and the pending check is aske
   world.running = [];
   world.feed({ kind: 'checkSettled', key: running.key, verdict: { ...running, tree: 'other' } });
   expect(kinds(world)).not.toContain('publish');
-  expect(queueView(world.state).entries[0]?.detail).toBe('the verdict is of another tree');
+  expect(queueView(world.state, world.now).entries[0]?.detail).toBe('the verdict is of another tree');
   world.tick();
   settleDown(world);
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
 });
 
-test('the estimate is the median of recent landings times the place', () => {
+test('the estimate grows with the place, and is not given where nothing moves', () => {
   const world = new World();
   world.gate('pause');
   settleDown(world);
   world.enqueue(request(1));
   world.enqueue(request(2));
-  expect(queueView(world.state).entries.map((e) => e.etaSeconds)).toEqual([null, null]);
-  const view = queueView({ ...world.state, gates: [], durations: [1000, 90_000, 4000] });
+  expect(queueView(world.state, world.now).entries.map((e) => e.etaSeconds)).toEqual([null, null]);
+  const view = queueView({ ...world.state, gates: [], durations: [3000, 5000, 4000] }, world.now);
   expect(view.entries.map((e) => e.etaSeconds)).toEqual([4, 8]);
+  expect(view.entries.map((e) => e.etaLowSeconds)).toEqual([2, 6]);
+  expect(view.entries.map((e) => e.etaHighSeconds)).toEqual([6, 10]);
 });
 
 test('a lost tip ref with a push in doubt: made anew when accepted, then fenced', () => {
@@ -200,7 +202,7 @@ test('a lost tip ref with a push in doubt: made anew when accepted, then fenced'
   upTo(world, 'publish');
   world.loseTip();
   settleDown(world);
-  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'tip-missing' } });
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'tip-missing' } });
   world.resume(true);
   settleDown(world);
   expect(world.tip).not.toBe('');
@@ -227,16 +229,16 @@ test('an outcome that the store refuses blocks, is shown, and is tried again at 
   world.flights = world.flights.filter((f) => f.command.kind !== 'record' || f.command.settled.length === 0);
   const picture = world.sent.findLast((c) => c.kind === 'record');
   expect(picture).toMatchObject({ settled: [], view: { state: 'blocked' } });
-  expect(queueView(world.state).block).toMatchObject({
+  expect(queueView(world.state, world.now).block).toMatchObject({
     ...{ code: 'record-refused', reason: 'landed twice (internal)', clearedBy: 'signalbox resume web' },
   });
   settleDown(world);
-  expect(queueView(world.state).state, 'a stored picture does not clear it').toBe('blocked');
+  expect(queueView(world.state, world.now).state, 'a stored picture does not clear it').toBe('blocked');
   expect(world.told.size).toBe(0);
   expect(kinds(world).filter((kind) => kind === 'prepare')).toHaveLength(1);
   expect(world.deadline).not.toBeNull();
   world.resume();
   settleDown(world);
   expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
-  expect(queueView(world.state)).toMatchObject({ state: 'running', block: null });
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'running', block: null });
 });

@@ -3,7 +3,8 @@ import type { Verdict } from '../../../domain/checks/types.js';
 import type { QueueCommand } from '../../../domain/merge-queue/commands.js';
 import type { QueueEvent } from '../../../domain/merge-queue/events.js';
 import { reduceQueue } from '../../../domain/merge-queue/reduce.js';
-import { emptyQueue, type QueueState, type QueueTimes } from '../../../domain/merge-queue/state.js';
+import { contentId } from '../../../domain/content-id.js';
+import { emptyQueue, type QueueEntry, type QueueState, type QueueTimes } from '../../../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
   FenceResult,
@@ -70,6 +71,8 @@ export class World {
   told = new Map<string, MergeOutcome[]>();
   sent: QueueCommand[] = [];
   startOrder: string[] = [];
+  /** By arrival: how many later ones were taken up before it. */
+  passed = new Map<number, number>();
   checksAtOnce = false;
 
   constructor() {
@@ -102,11 +105,19 @@ export class World {
     const old = before.entries.find((e) => e.request.entry === entry?.request.entry);
     if (!entry || (old && old.phase !== 'queued')) return;
     this.startOrder.push(entry.request.entry);
-    const rank = (p: Priority): number => PRIORITIES.indexOf(p);
+    const rank = (e: QueueEntry): number => PRIORITIES.indexOf(e.request.priority);
+    const aged = (e: QueueEntry): number => Math.max(0, rank(e) - Math.floor((this.passed.get(e.seq) ?? 0) / 5));
     for (const other of this.state.entries) {
       if (this.state.drainBefore !== null && other.seq >= this.state.drainBefore) continue;
-      const diff = rank(other.request.priority) - rank(entry.request.priority);
+      const diff = aged(other) - aged(entry);
       if (diff < 0 || (diff === 0 && other.seq < entry.seq)) throw new Error('taken up out of order');
+    }
+    for (const other of this.state.entries) {
+      if (other.seq >= entry.seq) continue;
+      const passed = (this.passed.get(other.seq) ?? 0) + 1;
+      this.passed.set(other.seq, passed);
+      // A priority that was lowered later has its own bound.
+      if (passed > 15) throw new Error('starved');
     }
   }
 
@@ -153,7 +164,7 @@ export class World {
     if (this.tip === '') this.tip = this.top().id;
     const { entry } = r;
     const before = this.base.find((b) => b.entry === entry);
-    const plan = this.plan(r, before?.id ?? `c.${entry}.${this.top().id}.${this.tip}`);
+    const plan = this.plan(r, before?.id ?? `c.${contentId(entry, this.top().id, this.tip)}`);
     if (before) return { kind: 'landed', landing: this.landing(plan) };
     if (this.natures.get(entry)?.conflict === true) {
       return { kind: 'conflict', conflict: { paths: ['a'], hunks: 'x' }, baseOid: this.top().id };
