@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import { adoptRemote, createGitReader, gitHostFor } from '../../activities/git/index.js';
 import { hostPaths } from '../../activities/paths.js';
 import { hashSecret, newSecret, SCOPES } from '../../api/auth.js';
@@ -45,7 +45,11 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-export async function startApi(env: Record<string, string> = {}): Promise<TestApi> {
+/** @param logger hears what the API logs; else nobody does */
+export async function startApi(
+  env: Record<string, string> = {},
+  logger: Logger = pino({ level: 'silent' }),
+): Promise<TestApi> {
   const [database, temporal, dir] = await Promise.all([
     createTestDatabase(),
     connectTemporal(),
@@ -60,7 +64,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
     gitReader: createGitReader(git),
     version: '0.0.0-test',
     allowedHosts: ['signalbox.test'],
-    logger: pino({ level: 'silent' }),
+    logger,
     runsDir: path.join(dir, 'runs'),
   };
   const app = await createServer(deps);

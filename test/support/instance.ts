@@ -57,8 +57,9 @@ export class Instance {
     return this.#process?.pid ?? 0;
   }
 
-  async start(): Promise<void> {
-    const ports = ['--port', '0', '--temporal-port', '0', '--ui-port', '0'];
+  /** @param flags more of `signalbox up` */
+  async start(...flags: string[]): Promise<void> {
+    const ports = ['--port', '0', '--temporal-port', '0', '--ui-port', '0', ...flags];
     const child = execa(
       process.execPath,
       [entrypoint('cli/main'), 'up', '--json', '--data-dir', this.dataDir, ...ports],

@@ -8,6 +8,7 @@ import { demoGit } from '../../../cli/demo/git.js';
 import type { LandingRow, TaskRow } from '../../../cli/demo/proofs.js';
 import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
 import { Instance } from '../../support/instance.js';
+import { runProcesses } from '../../support/invariants.js';
 
 interface Queue {
   state: string;
@@ -203,4 +204,27 @@ test('agents outlive a stop of everything, are found again, and land once', asyn
   expect((await demoGit(remote, ['rev-list', `${first}..main`])).trim()).toBe(landed.landed?.commit);
   expect(landed.counters).toEqual({ faults: 0, transient: 0, followUps: 0, humanWaits: 0 });
   await expect(instance.client.get(at('tasks', 'kept', 'ET-404'))).rejects.toThrow(ApiError);
+});
+
+test('a stop with --stop-agents ends the agents as well', async () => {
+  await instance.stop();
+  await instance.start('--stop-agents');
+  await addRepo('ended');
+  const begun = path.join(instance.dir, 'begun');
+  const { task } = await instance.submit(
+    'Ended',
+    { work: [{ append: begun, text: 'x' }, { waitFor: 'never' }] },
+    { repo: 'ended' },
+  );
+  await instance.until(
+    'the agent',
+    () => readFile(begun, 'utf8'),
+    (text) => text !== '',
+  );
+  expect(await runProcesses(instance.dataDir)).not.toEqual([]);
+  expect((await instance.task(task)).agentRunning).toBe('worker');
+  const began = Date.now();
+  expect(await instance.stop()).toBe(0);
+  expect(await runProcesses(instance.dataDir)).toEqual([]);
+  expect(Date.now() - began).toBeLessThan(15_000);
 });

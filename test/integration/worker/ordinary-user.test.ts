@@ -1,0 +1,30 @@
+/** A host as an ordinary user: the worker, its supervisors, agents and checks, from the task to the landing. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { Hosts } from '../../support/hosts.js';
+
+/** nobody of every Debian. */
+const NOBODY = 65534;
+const root = process.getuid?.() === 0;
+
+// Where the tests do not run as root, every other test of runs is this one.
+test.skipIf(!root)('an ordinary user runs an agent and a check, and the change lands', async () => {
+  const hosts = await Hosts.create(NOBODY);
+  try {
+    await hosts.start('plain', {}, NOBODY);
+    const { task } = await hosts.submit('Plain', {
+      work: [{ run: ['sh', '-c', 'id -u > who.txt; cat who.txt'] }, { commit: 'Say who' }],
+    });
+    const done = await hosts.untilTask(task, (t) => t.state === 'done');
+    expect(done.counters).toMatchObject({ faults: 0, transient: 0 });
+    expect(await hosts.landings()).toHaveLength(1);
+    const [run] = (await hosts.runsOn('plain')).filter((name) => !name.startsWith('check-'));
+    for (const file of ['shim.json', 'exit.json', 'out.jsonl']) {
+      const { uid } = await stat(path.join(hosts.dataDir('plain'), 'runs', run ?? '', file));
+      expect(uid).toBe(NOBODY);
+    }
+  } finally {
+    await hosts.end();
+  }
+});
