@@ -1,4 +1,5 @@
 import { SignalboxError } from '../domain/errors.js';
+import type { Decision } from '../domain/tasks.js';
 import { execute, query, queryOne, type Db } from './db.js';
 
 export interface AuditRow {
@@ -38,12 +39,19 @@ export async function setAuditResult(
   );
 }
 
-/** Who asked for what this row is about; null when there is no such row for this subject. */
-export async function actorOfAudit(db: Db, id: number, subject: string): Promise<string | null> {
-  const row = await queryOne<{ actor: string }>(db, 'SELECT actor FROM audit WHERE id = $1 AND subject = $2', [
-    id,
-    subject,
-  ]);
+/** Who asked for exactly this decision; null when the row is about anything else, or there is none. */
+export async function actorOfDecision(
+  db: Db,
+  id: number,
+  subject: string,
+  { stage, sha, verdict }: Pick<Decision, 'stage' | 'sha' | 'verdict'>,
+): Promise<string | null> {
+  const row = await queryOne<{ actor: string }>(
+    db,
+    `SELECT actor FROM audit WHERE id = $1 AND subject = $2 AND action = $3
+        AND detail->>'stage' = $4 AND detail->>'sha' = $5 AND result NOT LIKE 'refused%'`,
+    [id, subject, verdict === 'approved' ? 'task.approve' : 'task.reject', stage, sha],
+  );
   return row?.actor ?? null;
 }
 

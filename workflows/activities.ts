@@ -49,6 +49,7 @@ export interface RecordActivities {
   requestRun(run: RunRequest, mirror: TaskMirror): Promise<RunGrant>;
   /** Takes a job that was not started out of the line, or marks one whose host is lost; gives its slot on. */
   dropRun(runId: string, reason: string): Promise<void>;
+  /** Gives the decision that counts, by whoever made it as far as that can be known. */
   recordDecision(
     repo: string,
     workItem: string,
@@ -56,7 +57,7 @@ export interface RecordActivities {
     decision: Decision,
     intent: number | null,
     mirror: TaskMirror,
-  ): Promise<void>;
+  ): Promise<Decision>;
   /** The verdict if there is one, else starts or joins the check workflow with a subscription for `subscriber`. */
   requestCheck(input: CheckRequest): Promise<CheckAnswer>;
   /** Stores a verdict, once; the first one stays. */

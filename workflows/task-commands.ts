@@ -2,7 +2,7 @@
 import type { TaskCommand } from '../domain/pipeline/commands.js';
 import type { TaskEvent } from '../domain/pipeline/events.js';
 import type { TaskContext } from '../domain/pipeline/turn.js';
-import type { TaskMirror } from '../domain/tasks.js';
+import type { Decision, TaskMirror } from '../domain/tasks.js';
 import { agentOn, gitOn, records } from './proxies.js';
 
 export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: TaskMirror): Promise<TaskEvent | null> {
@@ -73,10 +73,19 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
       return null;
     case 'recordDecision': {
       const { decision, intent } = command;
-      const summary = `${decision.stage} ${decision.verdict} by ${decision.by}`;
+      const summary = `${decision.stage} ${decision.verdict}`;
       const { repo, workItem, generation } = input;
-      await records(prefix, summary).recordDecision(repo, workItem, generation, decision, intent, mirror);
-      return null;
+      const rows = records(prefix, summary);
+      const known = (await rows.recordDecision(
+        repo,
+        workItem,
+        generation,
+        decision,
+        intent,
+        mirror,
+      )) as Decision | null;
+      // Workflows that began with an earlier version had no answer.
+      return known == null ? null : { type: 'decisionRecorded', decision: known };
     }
     case 'mirror':
       await records(prefix, `show: ${mirror.waitingOn?.kind ?? mirror.state}`).mirrorTask(mirror);

@@ -1,6 +1,7 @@
 /** The updates a person (or the API for one) may send to a task. Validators are synchronous; handlers only dispatch. */
 import { setHandler, type ApplicationFailure } from '@temporalio/workflow';
 import type { TaskEvent } from '../domain/pipeline/events.js';
+import { claimedBy, sourceOf } from '../domain/pipeline/actor.js';
 import { permit, type Permit, type Wish } from '../domain/pipeline/permit.js';
 import type { TaskState } from '../domain/pipeline/state.js';
 import type { TaskContext } from '../domain/pipeline/turn.js';
@@ -8,8 +9,6 @@ import type { Decision } from '../domain/tasks.js';
 import { refusal } from './failures.js';
 import * as messages from './messages.js';
 
-/** Updates that the `temporal` command line sends name nobody. */
-const COMMAND_LINE = 'temporal';
 const MAX_TEXT = 65536;
 
 export function listenToPeople(ctx: TaskContext, state: () => TaskState, dispatch: (event: TaskEvent) => void): void {
@@ -30,7 +29,8 @@ export function listenToPeople(ctx: TaskContext, state: () => TaskState, dispatc
   const decide =
     (verdict: Decision['verdict']) =>
     (input: messages.DecisionInput): Decision => {
-      const { stage, sha, by = COMMAND_LINE, reason = null } = input;
+      const { stage, sha, reason = null } = input;
+      const by = claimedBy(input);
       const answer = judge({ kind: 'decide', stage, sha }, input);
       if (answer.kind === 'no') throw refusal(answer.code, answer.message, answer.data);
       if (answer.kind === 'repeat') {
@@ -76,7 +76,8 @@ export function listenToPeople(ctx: TaskContext, state: () => TaskState, dispatc
   setHandler(
     messages.cancelTask,
     (input: messages.CancelInput = {}) => {
-      const { by = COMMAND_LINE, reason = 'no reason was given', intent = null } = input;
+      const { reason = 'no reason was given', intent = null } = input;
+      const by = sourceOf(input);
       return act({ kind: 'cancel' }, input, { type: 'cancelled', reason, by, intent });
     },
     {

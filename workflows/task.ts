@@ -18,6 +18,7 @@ import {
 } from '@temporalio/workflow';
 import type { TaskCommand } from '../domain/pipeline/commands.js';
 import type { TaskEvent } from '../domain/pipeline/events.js';
+import { COMMAND_LINE } from '../domain/pipeline/actor.js';
 import { details, explain as explainTask, timerSummary } from '../domain/pipeline/explain.js';
 import type { TaskInput } from '../domain/pipeline/input.js';
 import { deadline, initialState, reduce } from '../domain/pipeline/reduce.js';
@@ -84,7 +85,7 @@ class TaskRun {
 
   cancelledByTemporal(): void {
     if (this.state.landed !== null) return;
-    this.dispatch({ type: 'cancelled', reason: 'cancelled in Temporal', by: 'temporal', intent: null });
+    this.dispatch({ type: 'cancelled', reason: 'cancelled in Temporal', by: COMMAND_LINE, intent: null });
   }
 
   async live(): Promise<void> {

@@ -3,9 +3,10 @@
  * the workflow by another way is by whoever Temporal's history shows, whatever it says of itself.
  */
 import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { COMMAND_LINE } from '../../domain/pipeline/actor.js';
 import type { Decision } from '../../domain/tasks.js';
 import { taskName } from '../../domain/tasks.js';
-import { actorOfAudit } from '../../store/audit.js';
+import { actorOfDecision } from '../../store/audit.js';
 import type { Pool } from '../../store/db.js';
 import { taskWorkflowId } from '../../workflows/ids.js';
 import { approve, reject } from '../../workflows/messages.js';
@@ -26,9 +27,9 @@ export async function withDecider(
   intent: number | null,
 ): Promise<Decision> {
   const subject = taskName(task.repo, task.workItem);
-  const audited = intent === null ? null : await actorOfAudit(pool, intent, subject);
+  const audited = intent === null ? null : await actorOfDecision(pool, intent, subject, decision);
   const by = audited ?? (await identityInHistory(client, taskWorkflowId(task.repo, task.workItem), decision));
-  return by === null ? decision : { ...decision, by };
+  return { ...decision, by: by ?? COMMAND_LINE };
 }
 
 /** Identity of the client that sent the update; null when the workflow is gone. */

@@ -44,12 +44,13 @@ function runRecords({ pool, client, settings }: RecordDeps): RunRecords {
 
     async recordDecision(repo, workItem, generation, taken, intent, mirror) {
       const decision = await withDecider({ pool, client }, { repo, workItem }, taken, intent);
-      await transaction(pool, async (tx) => {
-        const { created } = await recordDecision(tx, { repo, workItem, generation }, decision, intent);
+      return transaction(pool, async (tx) => {
+        const { created, decision: known } = await recordDecision(tx, { repo, workItem, generation }, decision, intent);
         await mirrorTask(tx, mirror);
-        if (!created) return;
-        const data = { type: 'decision', generation, intent, ...decision };
+        if (!created) return known;
+        const data = { type: 'decision', generation, intent, ...known };
         await appendEvent(tx, { kind: 'task', repo, subject: taskName(repo, workItem), data });
+        return known;
       });
     },
 

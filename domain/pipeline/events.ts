@@ -12,6 +12,8 @@ export type TaskEvent =
   | { type: 'requestAnswered'; runId: string; granted: { host: string } | null; ahead: number; reason: string }
   | { type: 'granted'; runId: string; host: string }
   | { type: 'runFinished'; runId: string; report: RunReport }
+  /** The row of a decision: with the name of who made it. */
+  | { type: 'decisionRecorded'; decision: Decision }
   /** The host of the run is not heard of since then, or (null) is heard of again. */
   | { type: 'hostChanged'; runId: string; away: string | null }
   | { type: 'checkAnswered'; ask: number; answer: CheckNews }

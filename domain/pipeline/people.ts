@@ -1,5 +1,6 @@
 /** What people decide. All of it was permitted (permit.ts) in the state it is applied to. */
 import type { Feedback } from '../agents/types.js';
+import type { Decision } from '../tasks.js';
 import type { PersonEvent } from './events.js';
 import { emitWithdraw } from './landing.js';
 import { afterwards, enterStage, reasonOf, repeatStage, takeEdge } from './stages.js';
@@ -18,10 +19,16 @@ export function decided(t: Turn, event: PersonEvent & { type: 'decided' }): void
     set(t, { approved: { ...t.state.approved, [stage.name]: phase.artifact } });
     enterStage(t, phase.next);
   } else if (final) {
-    finish(t, 'cancelled', `rejected for good by ${decision.by}: ${decision.reason ?? 'no reason was given'}`);
+    finish(t, 'cancelled', `rejected for good: ${decision.reason ?? 'no reason was given'}`);
   } else {
     takeEdge(t, null, stage.of, [{ kind: 'rejection', stage: stage.name, text: cut(decision.reason ?? 'rejected') }]);
   }
+}
+
+/** From now on a repeat is answered with what the row says. */
+export function decisionRecorded(t: Turn, row: Decision): void {
+  const decisions = t.state.decisions.map((d) => (d.stage === row.stage && d.sha === row.sha ? row : d));
+  set(t, { decisions });
 }
 
 /** `text` null = retry. */

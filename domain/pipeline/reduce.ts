@@ -24,7 +24,7 @@ import type { TaskCommand } from './commands.js';
 import type { TaskEvent } from './events.js';
 import { NO_OVERRIDES, type TaskInput } from './input.js';
 import { changed, enqueue, enqueueAgain, enqueueAnswered, mergeSettled } from './landing.js';
-import { decided, goOn, stopAgain, turnAway } from './people.js';
+import { decided, decisionRecorded, goOn, stopAgain, turnAway } from './people.js';
 import {
   askForSlotAgain,
   hostChanged,
@@ -77,7 +77,8 @@ export interface Decided {
 /** Pure: `state` is not changed. `now` in epoch milliseconds. */
 export function reduce(ctx: TaskContext, state: TaskState, event: TaskEvent, now: number): Decided {
   const t: Turn = { ctx, now, state, commands: [], begin: beginStage };
-  if (state.phase.kind === 'ended') straggler(t, event);
+  if (event.type === 'decisionRecorded') decisionRecorded(t, event.decision);
+  else if (state.phase.kind === 'ended') straggler(t, event);
   else apply(t, event);
   if ('intent' in event && event.intent !== null) {
     set(t, { intents: [...t.state.intents, event.intent].slice(-MAX_INTENTS) });
@@ -108,7 +109,7 @@ export function deadline(state: TaskState): number | null {
   }
 }
 
-function apply(t: Turn, event: TaskEvent): void {
+function apply(t: Turn, event: Exclude<TaskEvent, { type: 'decisionRecorded' }>): void {
   switch (event.type) {
     case 'begin':
       begin(t);

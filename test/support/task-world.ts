@@ -85,9 +85,10 @@ export class TaskWorld {
       return this.full ? { granted: false, ahead: 2, reason: 'all slots are taken' } : { granted: true, host: HOST };
     },
     dropRun: (runId) => done(this.dropped.push(runId)),
-    recordDecision: (_r, _w, _g, decision, _i, mirror) => {
+    recordDecision: async (_r, _w, _g, decision, intent, mirror) => {
       this.decisions.push(decision);
-      return this.saw(mirror);
+      await this.saw(mirror);
+      return intent === null ? { ...decision, by: 'ann@desk' } : decision;
     },
     requestCheck: async (request) => {
       if (request.mirror) await this.saw(request.mirror);

@@ -40,8 +40,9 @@ beforeAll(async () => {
   };
   world.records.recordDecision = (r, workItem, generation, decision, intent, mirror) =>
     transaction(pool, async (tx) => {
-      await recordDecision(tx, { repo: r, workItem, generation }, decision, intent);
+      const stored = await recordDecision(tx, { repo: r, workItem, generation }, decision, intent);
       await mirrorTask(tx, mirror);
+      return stored.decision;
     });
   outbox = await startOutbox({ pool, databaseUrl, client, settings: api.deps.settings, queuePrefix, log: silentLog });
   await api.call('PUT', '/api/agent-profiles/default', { command: ['true'] });

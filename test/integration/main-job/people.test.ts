@@ -123,7 +123,7 @@ test('everything documented works with the real temporal command', async () => {
     /what waits for an approval/,
   );
   await expect(execute('approve', { stage: 'approval', sha: 7 })).rejects.toThrow(/must be a text/);
-  await execute('approve', { stage: 'approval', sha, by: 'the queen' });
+  await execute('approve', { stage: 'approval', sha, by: 'the queen', intent: 1 });
   await instance.untilTask(task, (t) => t.state === 'done');
   const { decision } = await instance.client.send<{ decision: { by: string } }>(
     'POST',

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRecordActivities } from '../../../activities/records/index.js';
 import type { CheckConfig, Verdict } from '../../../domain/checks/types.js';
 import type { EnqueueRequest, Landing, QueueView } from '../../../domain/merge-queue/types.js';
+import type { Decision } from '../../../domain/tasks.js';
+import { writeAudit } from '../../../store/audit.js';
 import { readEvents } from '../../../store/events.js';
 import { claimHost } from '../../../store/hosts.js';
 import { listLandings } from '../../../store/landings.js';
@@ -158,4 +160,25 @@ test('a run is asked for with its picture, and a decision leaves one row and one
   await records.recordDecision(repo, 'ET-001', 1, decision, null, mirror(7, 'architecture'));
   const events = await readEvents(db.pool, 0, { kinds: ['task'] });
   expect(events.filter((e) => e.data.type === 'decision')).toHaveLength(1);
+});
+
+test('a decision is by the actor of its own audit row, and of no other', async () => {
+  const subject = `${repo}/ET-001`;
+  const row = (actor: string, action: string, detail: object): Promise<number> =>
+    writeAudit(db.pool, { actor, action, subject, result: 'intended', detail: { ...detail } });
+  const decision = (sha: string): Decision => ({
+    ...{ stage: 'approval', sha, verdict: 'approved', by: 'the queen', at: new Date().toISOString(), reason: null },
+  });
+  const record = async (sha: string, intent: number): Promise<string> =>
+    (await records.recordDecision(repo, 'ET-001', 1, decision(sha), intent, mirror(20, 'x'))).by;
+  const own = await row('ann', 'task.approve', { stage: 'approval', sha: 'x1' });
+  expect(await record('x1', own)).toBe('ann');
+  const others = [
+    await row('bob', 'task.retry', {}),
+    await row('bob', 'task.reject', { stage: 'approval', sha: 'x21' }),
+    own,
+    999_999,
+  ];
+  // There is no such update in a history either.
+  for (const [i, intent] of others.entries()) expect(await record(`x2${i}`, intent)).toBe('temporal');
 });

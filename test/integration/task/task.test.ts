@@ -135,7 +135,9 @@ test('reject goes back with the reason as a follow-up; final ends it', () =>
       expect(again.counters).toMatchObject({ followUps: 1, humanWaits: 2, faults: 0 });
       // What was decided stays decided.
       const repeat = await handle.executeUpdate(messages.approve, { args: [{ ...old, by: 'bob' }] });
-      expect(repeat).toMatchObject({ verdict: 'rejected', by: 'ann' });
+      expect(repeat, 'by whoever the row names, not by what was claimed').toMatchObject({
+        ...{ verdict: 'rejected', by: 'ann@desk' },
+      });
       const now = { stage: 'approval', sha: again.waitingOn?.artifact?.sha ?? '', final: true, reason: 'no' };
       await handle.executeUpdate(messages.reject, { args: [now] });
       await handle.result();
@@ -161,8 +163,16 @@ test('a cancel stops the run at once; a redo takes the run back', () =>
       );
       expect(await refused(handle.executeUpdate(messages.redo, { args: [{ stage: 'merge' }] }))).toBe('conflict');
       await until(handle, 'agent');
-      await handle.executeUpdate(messages.cancelTask, { args: [{ reason: 'enough' }] });
+      await handle.executeUpdate(messages.cancelTask, { args: [{ reason: 'enough', by: 'the queen' }] });
       await handle.result();
+      const { chain } = await handle.query(messages.explain);
+      expect(chain[0]?.detail, 'a name without an audit row is nobody’s').toBe(
+        'cancelled: cancelled by temporal: enough',
+      );
+      const { events } = await handle.fetchHistory();
+      const said = events?.map((e) => Buffer.from(e.userMetadata?.summary?.data ?? []).toString()).join();
+      expect(said).toContain('show: ');
+      expect(said).not.toContain('queen');
       expect(world.last).toMatchObject({ state: 'cancelled', counters: { faults: 0 } });
       expect(world.runs).toHaveLength(2);
       await keepHistory(temporal, handle.workflowId, 'task-redo-and-cancel');
