@@ -102,6 +102,7 @@ function memoryRecords(repo: Repo, landed: Landing[]): LandingRecords {
     landingOfEntry: () => Promise.resolve(null),
     landingOfTask: () => Promise.resolve(null),
     activeGates: () => Promise.resolve([]),
+    isFix: () => Promise.resolve(false),
     unwanted: () => Promise.resolve(null),
   };
 }

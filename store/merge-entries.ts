@@ -9,11 +9,13 @@ export interface MergeEntry {
   workItem: string;
   request: EnqueueRequest;
   outcome: MergeOutcome | null;
+  /** May land while base is frozen. */
+  fix: boolean;
   createdAt: string;
   settledAt: string | null;
 }
 
-const COLUMNS = `entry, repo, base, work_item AS "workItem", request, outcome, created_at AS "createdAt",
+const COLUMNS = `entry, repo, base, work_item AS "workItem", request, outcome, fix, created_at AS "createdAt",
   settled_at AS "settledAt"`;
 
 /** Stores the request unless its entry is there; returns the row. */
@@ -32,6 +34,12 @@ export async function insertEntry(db: Db, request: EnqueueRequest): Promise<Merg
 
 export async function getEntry(db: Db, entry: string): Promise<MergeEntry | null> {
   return queryOne<MergeEntry>(db, `SELECT ${COLUMNS} FROM merge_entries WHERE entry = $1`, [entry]);
+}
+
+/** Says whether the entry may land while base is frozen; false when it left its queue, or is not there. */
+export async function markFix(db: Db, entry: string, fix: boolean): Promise<boolean> {
+  const sql = 'UPDATE merge_entries SET fix = $2 WHERE entry = $1 AND outcome IS NULL';
+  return (await execute(db, sql, [entry, fix])) > 0;
 }
 
 /** Entries of a task in a generation that are still in a queue. */

@@ -25,7 +25,16 @@ import { queueDetails, queueView, standing } from '../domain/merge-queue/view.js
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
 import { Alarm } from './alarm.js';
 import { reasonOf } from './failures.js';
-import { checkSettled, enqueue, entryChanged, gateChanged, mergeSettled, queueState, withdraw } from './messages.js';
+import {
+  checkSettled,
+  enqueue,
+  entryChanged,
+  entryEdited,
+  gateChanged,
+  mergeSettled,
+  queueState,
+  withdraw,
+} from './messages.js';
 import { gitOn, records } from './proxies.js';
 import { SignalboxRepo, SignalboxWaitingOn } from './search-attributes.js';
 
@@ -57,6 +66,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   });
   setHandler(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
   setHandler(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
+  setHandler(entryEdited, ({ id, edit }) => void inbox.push({ kind: 'entryEdited', entry: id, edit }));
   setHandler(gateChanged, ({ id, acceptTip }, now) => {
     times = now ?? times;
     inbox.push({ kind: 'gateChanged', id, acceptTip });

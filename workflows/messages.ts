@@ -5,7 +5,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Verdict } from '../domain/checks/types.js';
 import type { QueueTimes } from '../domain/merge-queue/state.js';
-import type { EnqueueRequest, EntryChange, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
+import type { EnqueueRequest, EntryChange, EntryEdit, MergeOutcome, QueueView } from '../domain/merge-queue/types.js';
 import type { Counters, Decision, TaskStateName, Waiting } from '../domain/tasks.js';
 
 /** Who acts, as the API knows it. Absent when the update came from the `temporal` command line. */
@@ -117,6 +117,12 @@ export interface EntryChanged {
   change: EntryChange;
 }
 export const entryChanged = defineSignal<[EntryChanged]>('entryChanged');
+export interface EntryEdited {
+  /** Entry id. */
+  id: string;
+  edit: EntryEdit;
+}
+export const entryEdited = defineSignal<[EntryEdited]>('entryEdited');
 /** A gate row changed (pause, resume, drain, freeze): read the store again. `acceptTip` comes with a resume. */
 export interface GateChanged {
   id: string;

@@ -31,6 +31,8 @@ export interface LandingRecords {
   landingOfTask(repo: string, workItem: string, generation: number): Promise<Landing | null>;
   /** Pauses, drains and freezes that stand now. */
   activeGates(repo: string): Promise<StoreGate[]>;
+  /** Whether the entry may land while base is frozen. */
+  isFix(entry: string): Promise<boolean>;
   /** Why the task no longer wants this landing; null if it does. */
   unwanted(entry: EntryIdentity): Promise<string | null>;
 }

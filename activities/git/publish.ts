@@ -109,9 +109,11 @@ const hasPlanObjects = async (gate: Gate, plan: LandingPlan): Promise<boolean> =
 /** What people said since: read now, so that a pause that was answered holds. */
 async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): Promise<PublishResult | null> {
   const gates = await records.activeGates(plan.entry.repo);
-  const holds = gates.find(
+  const concerns = gates.filter(
     (g) => g.kind !== 'drain' && g.scope !== 'admission' && (g.base === null || g.base === plan.entry.base),
   );
+  const fix = concerns.length > 0 && (await records.isFix(plan.entry.entry));
+  const holds = concerns.find((g) => g.kind !== 'freeze' || !fix);
   if (holds !== undefined) return { kind: 'gated', reason: `${holds.kind} by ${holds.by}: ${holds.reason}` };
   const unwanted = await records.unwanted(plan.entry);
   return unwanted === null ? null : { kind: 'unwanted', reason: unwanted };

@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import { SignalboxError } from '../../domain/errors.js';
 import { listLandings } from '../../store/landings.js';
-import { getEntry, type MergeEntry } from '../../store/merge-entries.js';
+import { getEntry, markFix, type MergeEntry } from '../../store/merge-entries.js';
 import { mergeQueueWorkflowId } from '../../workflows/ids.js';
-import { withdraw } from '../../workflows/messages.js';
+import { entryEdited, withdraw } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
@@ -16,6 +17,7 @@ import { fromTemporal } from '../temporal-errors.js';
 
 const LANDINGS = 50;
 const WITHDRAW_PATIENCE_MS = 5000;
+const SIGNAL_PATIENCE_MS = 5000;
 
 const showEntry = (entry: MergeEntry) => ({
   entry: entry.entry,
@@ -23,6 +25,7 @@ const showEntry = (entry: MergeEntry) => ({
   base: entry.base,
   task: entry.request.task,
   head: entry.request.head,
+  fix: entry.fix,
   outcome: entry.outcome,
   settledAt: entry.settledAt,
 });
@@ -33,16 +36,24 @@ async function entryOf(deps: ApiDeps, params: { repo: string; entry: string }): 
   return entry;
 }
 
-/** Asks the queue, and waits a moment for its answer: an entry that is being published stays until that is resolved. */
-async function withdrawEntry(deps: ApiDeps, entry: MergeEntry, reason: string): Promise<MergeEntry> {
-  const handle = deps.temporal.workflow.getHandle(mergeQueueWorkflowId(entry.repo, entry.base));
-  const patience = new Patience(WITHDRAW_PATIENCE_MS);
+/** Throws `conflict` where the queue is gone, `unavailable` where Temporal does not answer in time. */
+async function tellQueue(
+  deps: ApiDeps,
+  entry: MergeEntry,
+  signal: (queue: WorkflowHandle) => Promise<void>,
+): Promise<void> {
+  const queue = deps.temporal.workflow.getHandle(mergeQueueWorkflowId(entry.repo, entry.base));
   try {
-    const signal = () => handle.signal(withdraw, { id: entry.entry, reason });
-    await deps.temporal.withDeadline(Date.now() + patience.left, signal);
+    await deps.temporal.withDeadline(Date.now() + SIGNAL_PATIENCE_MS, () => signal(queue));
   } catch (err) {
     throw fromTemporal(err, `the merge queue of ${entry.base} in ${entry.repo}`);
   }
+}
+
+/** Asks the queue, and waits a moment for its answer: an entry that is being published stays until that is resolved. */
+async function withdrawEntry(deps: ApiDeps, entry: MergeEntry, reason: string): Promise<MergeEntry> {
+  const patience = new Patience(WITHDRAW_PATIENCE_MS);
+  await tellQueue(deps, entry, (queue) => queue.signal(withdraw, { id: entry.entry, reason }));
   for (;;) {
     const now = await entryOf(deps, entry);
     if (now.outcome !== null || patience.over) return now;
@@ -107,11 +118,25 @@ export function mergeQueueRoutes(app: App, deps: ApiDeps): void {
       config: { scope: 'repos:admin' },
       schema: {
         tags,
-        summary: 'Change an entry (nothing can be changed in this version)',
+        summary: 'Change the place of an entry that waits, or let it land while base is frozen',
         params: EntryParams,
         body: PatchEntry,
       },
     },
-    async (request) => showEntry(await entryOf(deps, request.params)),
+    async (request) => {
+      const { priority = null, fix = null } = request.body;
+      const subject = `${request.params.repo} ${request.params.entry}`;
+      const action = { action: 'merge-queue.change', subject, detail: { priority, fix } };
+      return audited(deps, request, action, async () => {
+        const entry = await entryOf(deps, request.params);
+        // The row decides at the push; the queue hears of it to take the entry up.
+        const open = fix === null ? entry.outcome === null : await markFix(deps.pool, entry.entry, fix);
+        if (!open) throw new SignalboxError('conflict', 'the entry has left the queue');
+        await tellQueue(deps, entry, (queue) =>
+          queue.signal(entryEdited, { id: entry.entry, edit: { priority, fix } }),
+        );
+        return showEntry(await entryOf(deps, request.params));
+      });
+    },
   );
 }

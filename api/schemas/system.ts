@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { Later, LaterValues } from '../validation.js';
+import { LaterValues } from '../validation.js';
 import {
   checkoutBehind,
   closed,
@@ -10,6 +10,7 @@ import {
   open,
   optional,
   pageQuery,
+  priority,
   repoId,
   text,
 } from './common.js';
@@ -39,8 +40,10 @@ export const EntryParams = closed({
   entry: Type.String({ pattern: '^[0-9a-f]{8,64}$', description: 'Entry id.' }),
 });
 export const PatchEntry = closed({
-  priority: Later('Another priority.'),
-  fix: Later('Puts a repair before all others.'),
+  priority: Type.Optional(priority),
+  fix: Type.Optional(
+    Type.Boolean({ description: 'Whether it may land while base is frozen: the fix of what froze it.' }),
+  ),
 });
 
 export const GateAnswer = open({
@@ -77,6 +80,7 @@ export const MergeQueue = open(
         phase: Type.String(),
         head: Type.String(),
         priority: Type.String(),
+        fix: Type.Boolean({ description: 'May land while base is frozen.' }),
         since: Type.String(),
         etaSeconds: nullable(Type.Number({ description: 'Expected until it lands; null while nothing is known.' })),
         etaLowSeconds: nullable(Type.Number({ description: 'Eight of ten land between this and etaHighSeconds.' })),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
+import { registerEntryCommands } from './entry.js';
 import { registerQueueCommands } from './queue.js';
 import { registerRepoCommands } from './repo.js';
 import { registerRunCommands } from './run.js';
@@ -14,5 +15,6 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerTaskCommands(program, context);
   registerRunCommands(program, context);
   registerQueueCommands(program, context);
+  registerEntryCommands(program, context);
   registerTokenCommands(program, context);
 }

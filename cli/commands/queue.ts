@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import ms from 'ms';
 import type { CheckoutBehind } from '../../domain/tasks.js';
 import { at } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
@@ -16,7 +17,11 @@ interface QueueAnswer {
     phase: string;
     head: string;
     priority: string;
+    fix: boolean;
     since: string;
+    etaSeconds: number | null;
+    etaLowSeconds: number | null;
+    etaHighSeconds: number | null;
   }[];
   landed: { task: string; commit: string; verdict: string; at: string; checkoutBehind?: CheckoutBehind | null }[];
 }
@@ -40,16 +45,24 @@ interface GateAnswer {
 }
 
 function queueText(queue: QueueAnswer): string {
-  const entries = queue.entries.map((e) => [e.position, e.task, e.phase, e.priority, short(e.head), age(e.since)]);
+  const entries = queue.entries.map((e) => [
+    ...[e.position, e.task, e.phase, e.fix ? `${e.priority}, fix` : e.priority, short(e.head), age(e.since), lands(e)],
+  ]);
   const landed = queue.landed.slice(0, 10).map((l) => [l.task, short(l.commit), l.verdict, age(l.at)]);
   const behind = queue.landed[0]?.checkoutBehind;
   const reason = queue.reason === null || queue.reason === '' ? '' : `: ${queue.reason}`;
   return [
     `${queue.repo} ${queue.base}  ${queue.state}${reason}`,
-    table(['#', 'task', 'phase', 'priority', 'head', 'since'], entries, 'nothing queued'),
+    table(['#', 'task', 'phase', 'priority', 'head', 'since', 'lands in'], entries, 'nothing queued'),
     table(['landed', 'commit', 'verdict', 'ago'], landed, 'nothing landed yet'),
     ...(behind ? [plain(`the checkout stayed behind: ${behind.reason}\nto mend it: ${behind.mendedBy}`)] : []),
   ].join('\n\n');
+}
+
+/** `3m (2m to 5m)`; empty while nothing is known. */
+function lands({ etaSeconds, etaLowSeconds, etaHighSeconds }: QueueAnswer['entries'][number]): string {
+  if (etaSeconds === null || etaLowSeconds === null || etaHighSeconds === null) return '';
+  return `${ms(etaSeconds * 1000)} (${ms(etaLowSeconds * 1000)} to ${ms(etaHighSeconds * 1000)})`;
 }
 
 function jobsText({ counts, recent }: JobsAnswer): string {

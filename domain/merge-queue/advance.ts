@@ -1,13 +1,14 @@
 /** What the queue does next, given where it stands: the second half of every reducer step. */
-import { backoff, calling, due, openCall, type Draft } from './draft.js';
-import { activeEntry, countPassed, nextEntry } from './order.js';
-import type { QueueEntry } from './state.js';
-import { isClosed, mirrorKey, queueView } from './view.js';
+import { backoff, calling, dropCalls, due, openCall, putBack, type Draft } from './draft.js';
+import { activeEntry, countPassed, inLine } from './order.js';
+import type { QueueEntry, QueueState } from './state.js';
+import { isClosed, isClosedTo, mirrorKey, queueView } from './view.js';
 
 export function advance(d: Draft): void {
   readGates(d);
   probeHosts(d);
   tryBlockAgain(d);
+  makeWayForFix(d);
   work(d);
   record(d);
 }
@@ -55,6 +56,27 @@ function tryBlockAgain(d: Draft): void {
   if (s.entries.length > 0 && !isClosed(s)) s.probing = true;
 }
 
+/** The entry to take up next; none while the gates are closed to all that may go. */
+const nextOpen = (s: QueueState): QueueEntry | null => inLine(s).find((entry) => !isClosedTo(s, entry)) ?? null;
+
+/**
+ * One that a freeze holds stands in the way of the fix: it goes back in line at its place. One whose push began is
+ * fenced first, as always.
+ */
+function makeWayForFix(d: Draft): void {
+  const { s } = d;
+  const active = activeEntry(s);
+  if (!active || !isClosedTo(s, active) || nextOpen(s) === null) return;
+  const { entry } = active.request;
+  if (!active.began) {
+    dropCalls(d, (c) => c.entry === entry);
+    putBack(active);
+  } else if (!active.needsFence && !s.calls.some((c) => c.entry === entry)) {
+    active.needsFence = true;
+    active.retryAt = null;
+  }
+}
+
 function work(d: Draft): void {
   const { s } = d;
   const open = s.gates !== null && !isClosed(s) && !s.hold && (s.block === null || s.probing);
@@ -67,13 +89,13 @@ function work(d: Draft): void {
     if (s.block !== null && !s.probing) return;
     if (entry.restoreTip) prepare(d, entry);
     else fence(d, entry);
-  } else if (mayWork) {
+  } else if (mayWork && !isClosedTo(s, entry)) {
     step(d, entry);
   }
 }
 
 function takeUp(d: Draft): QueueEntry | null {
-  const entry = nextEntry(d.s);
+  const entry = nextOpen(d.s);
   if (entry) {
     entry.phase = 'preparing';
     entry.startedAt ??= d.now;

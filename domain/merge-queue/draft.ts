@@ -77,6 +77,13 @@ export function resetEntry(entry: QueueEntry, phase: 'queued' | 'preparing'): vo
   Object.assign(entry, { phase, plan: null, verdict: null, failed: null, awaited: null });
 }
 
+/** Back in line at its place: it is as if it had never been taken up. */
+export function putBack(entry: QueueEntry): void {
+  resetEntry(entry, 'queued');
+  // What passed until it is taken up again is no time that landings take.
+  Object.assign(entry, { startedAt: null, retryAt: null });
+}
+
 function withoutText(outcome: MergeOutcome): MergeOutcome {
   if (outcome.kind === 'conflict') return { ...outcome, conflict: { ...outcome.conflict, hunks: '' } };
   if (outcome.kind === 'red' && outcome.failed) return { ...outcome, failed: { ...outcome.failed, tail: '' } };
@@ -114,11 +121,7 @@ export function raiseBlock(d: Draft, entry: QueueEntry, block: QueueBlock): void
   if (block.code === 'base-rewound') d.s.acceptTip = null;
   entry.retryAt = null;
   if (entry.began) entry.needsFence = true;
-  else {
-    resetEntry(entry, 'queued');
-    // The time of the block is none that landings take.
-    entry.startedAt = null;
-  }
+  else putBack(entry);
 }
 
 export function clearBlock(d: Draft): void {

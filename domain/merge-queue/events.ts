@@ -1,6 +1,14 @@
 /** What a merge queue hears. An answer names the call it answers; one to a forgotten call is ignored. */
 import type { Verdict } from '../checks/types.js';
-import type { EnqueueRequest, EntryChange, FenceResult, Gate, PrepareResult, PublishResult } from './types.js';
+import type {
+  EnqueueRequest,
+  EntryChange,
+  EntryEdit,
+  FenceResult,
+  Gate,
+  PrepareResult,
+  PublishResult,
+} from './types.js';
 
 /** The verdict, or the key of the check that will signal it. */
 export type CheckReply = { kind: 'verdict'; verdict: Verdict } | { kind: 'pending'; key: string };
@@ -14,6 +22,7 @@ export type QueueEvent =
   | { kind: 'enqueue'; request: EnqueueRequest }
   | { kind: 'withdraw'; entry: string; reason: string }
   | { kind: 'entryChanged'; entry: string; change: EntryChange }
+  | { kind: 'entryEdited'; entry: string; edit: EntryEdit }
   | { kind: 'gateChanged'; id: string; acceptTip: string | null }
   | { kind: 'checkSettled'; key: string; verdict: Verdict }
   | { kind: 'hostPicked'; call: number; host: string | null }

@@ -45,8 +45,7 @@ export function heldByDrain(state: QueueState, entry: QueueEntry): boolean {
   return state.drainBefore !== null && entry.seq >= state.drainBefore;
 }
 
-/** The queued entry to take up next; null when none may. */
-export function nextEntry(state: QueueState): QueueEntry | null {
-  const queued = state.entries.filter((e) => e.phase === 'queued' && !heldByDrain(state, e));
-  return queued.sort(compareEntries)[0] ?? null;
+/** The queued entries that no drain holds, the next to take up first. */
+export function inLine(state: QueueState): QueueEntry[] {
+  return state.entries.filter((e) => e.phase === 'queued' && !heldByDrain(state, e)).sort(compareEntries);
 }

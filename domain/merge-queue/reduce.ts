@@ -29,10 +29,10 @@ import { checkReplied, checkSettled, failed, fenced, prepared, published, record
 import type { QueueCommand } from './commands.js';
 import { addSettled, clearBlock, closeCall, dropCalls, findEntry, openDraft, settle, type Draft } from './draft.js';
 import type { QueueEvent } from './events.js';
-import { nextEntry } from './order.js';
+import { inLine } from './order.js';
 import type { QueueEntry, QueueState, QueueTimes } from './state.js';
-import type { EnqueueRequest, EntryChange, Gate } from './types.js';
-import { isClosed, landingGates } from './view.js';
+import type { EnqueueRequest, EntryChange, EntryEdit, Gate } from './types.js';
+import { isClosed, isClosedTo, landingGates } from './view.js';
 
 const TOMBSTONES_KEPT = 200;
 const GATE_IDS_KEPT = 50;
@@ -68,6 +68,9 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'entryChanged':
       entryChanged(d, event.entry, event.change);
+      return;
+    case 'entryEdited':
+      entryEdited(d, event.entry, event.edit);
       return;
     case 'gateChanged':
       gateChanged(d, event.id, event.acceptTip);
@@ -173,7 +176,7 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
 
 /** What is next may be what mends a red base. */
 function mayMendBase({ s }: Draft, entry: QueueEntry): void {
-  if (s.block?.code === 'base-red' && nextEntry(s) === entry && !isClosed(s)) s.probing = true;
+  if (s.block?.code === 'base-red' && inLine(s)[0] === entry && !isClosedTo(s, entry)) s.probing = true;
 }
 
 /** A plan that is made already keeps its message; the place changes at once, but nothing that was taken up gives way. */
@@ -182,6 +185,17 @@ function entryChanged(d: Draft, id: string, { version, title, priority }: EntryC
   if (!entry || version <= entry.changed) return;
   entry.changed = version;
   entry.request = { ...entry.request, title, priority };
+  mayMendBase(d, entry);
+}
+
+/** A person's word about one entry: its place changes at once, and a fix may go while base is frozen. */
+function entryEdited(d: Draft, id: string, { priority, fix }: EntryEdit): void {
+  const entry = findEntry(d, id);
+  if (!entry) return;
+  if (priority !== null) entry.request = { ...entry.request, priority };
+  if (fix !== null) entry.fix = fix;
+  // One that was held at the push looks again.
+  if (fix === true && entry.phase === 'checking' && entry.awaited === null) entry.retryAt = null;
   mayMendBase(d, entry);
 }
 

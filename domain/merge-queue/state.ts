@@ -26,6 +26,8 @@ export interface QueueEntry {
   changed: number;
   /** Rises with each arrival: the age, free of anybody's clock. */
   seq: number;
+  /** May land while base is frozen; absent = it may not. */
+  fix?: boolean;
   /** Epoch ms of the arrival. */
   since: number;
   /** How many that came later were taken up before it; absent = none. */

@@ -40,6 +40,13 @@ export interface EntryChange {
   priority: Priority;
 }
 
+/** What a person changes of an entry that waits; null = as it is. */
+export interface EntryEdit {
+  priority: Priority | null;
+  /** May land while base is frozen. */
+  fix: boolean | null;
+}
+
 /**
  * Everything that decides the bytes of a landing. The commit ids follow from it alone:
  * plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp).
@@ -168,6 +175,8 @@ export interface QueueView {
     phase: EntryPhase;
     head: string;
     priority: Priority;
+    /** May land while base is frozen. */
+    fix: boolean;
     since: string;
     etaSeconds: number | null;
     etaLowSeconds: number | null;

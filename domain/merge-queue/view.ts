@@ -37,9 +37,15 @@ export function standing(state: QueueState): { name: QueueStateName; reason: str
   return { name, reason: state.block ? `${state.block.code}: ${state.block.reason}` : state.fault };
 }
 
-/** Frozen or paused: nothing is taken up and nothing is published. */
+/** Paused, or frozen and not the fix: the entry is not taken up and not published. */
+export function isClosedTo(state: QueueState, { fix = false }: QueueEntry): boolean {
+  return landingGates(state).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix));
+}
+
+/** Paused or frozen, for every entry. */
 export function isClosed(state: QueueState): boolean {
-  return landingGates(state).some((g) => g.kind !== 'drain');
+  const closed = landingGates(state).some((g) => g.kind !== 'drain');
+  return closed && state.entries.every((entry) => isClosedTo(state, entry));
 }
 
 function detail(state: QueueState, entry: QueueEntry): string | null {
@@ -68,6 +74,7 @@ export function queueView(state: QueueState, now: number): QueueView {
       phase: e.phase,
       head: e.request.head,
       priority: e.request.priority,
+      fix: e.fix ?? false,
       since: new Date(e.since).toISOString(),
       ...(eta(i + 1) ?? UNKNOWN_ETA),
       detail: detail(state, e),
@@ -84,6 +91,7 @@ export function mirrorKey(state: QueueState): string {
   const entries = inOrder(state).map((e, i) => [
     e.request.entry,
     e.request.priority,
+    e.fix ?? false,
     e.awaited !== null,
     view.entries[i]?.detail ?? null,
   ]);

@@ -21,6 +21,7 @@ const records = {
   landingOfEntry: async () => null,
   landingOfTask: async () => null,
   activeGates: async () => [],
+  isFix: async () => false,
   unwanted: async () => null,
 };
 const landings = createLandings(host, records);

@@ -50,6 +50,7 @@ export interface World {
 export class MemoryRecords implements LandingRecords {
   landings: Landing[] = [];
   gates: Gate[] = [];
+  fixes = new Set<string>();
   unwantedReason: string | null = null;
   readonly known: Repo;
   constructor(known: Repo) {
@@ -70,6 +71,9 @@ export class MemoryRecords implements LandingRecords {
   }
   activeGates(): Promise<Gate[]> {
     return Promise.resolve(this.gates);
+  }
+  isFix(entry: string): Promise<boolean> {
+    return Promise.resolve(this.fixes.has(entry));
   }
   unwanted(): Promise<string | null> {
     return Promise.resolve(this.unwantedReason);

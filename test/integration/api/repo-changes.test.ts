@@ -3,7 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer } from '../../../api/server.js';
 import type { EnqueueRequest } from '../../../domain/merge-queue/types.js';
-import { insertEntry } from '../../../store/merge-entries.js';
+import { getEntry, insertEntry, settleEntry } from '../../../store/merge-entries.js';
 import { mirrorQueue } from '../../../store/merge-queues.js';
 import { transaction } from '../../../store/db.js';
 import { updateRepo } from '../../../store/repos.js';
@@ -175,5 +175,16 @@ describe('a withdraw', () => {
     expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
     await app.close();
     await connection.close();
+  });
+
+  it('is given leave to land while base is frozen, and another place, while it waits', async () => {
+    await insertEntry(api.database.pool, request);
+    const change = (body: unknown) => api.call('PATCH', url, body);
+    expect((await change({ priority: 'soon' })).json).toMatchObject({ status: 400 });
+    // Nobody serves the queue here; the leave is in the row all the same, and asking again tells the queue.
+    expect((await change({ fix: true })).json).toMatchObject({ status: 409, code: 'conflict' });
+    expect((await getEntry(api.database.pool, request.entry))?.fix).toBe(true);
+    await settleEntry(api.database.pool, request.entry, { kind: 'contained' });
+    expect((await change({ fix: false })).json).toMatchObject({ status: 409, detail: 'the entry has left the queue' });
   });
 });

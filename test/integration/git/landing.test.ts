@@ -319,6 +319,9 @@ describe('a publish', () => {
     expect(await land(one, plan)).toMatchObject({ kind: 'unwanted' });
     expect(world.base()).toBe(plan.baseOid);
     world.records.unwantedReason = null;
+    world.records.gates = [{ ...gate, kind: 'freeze' }];
+    expect(await land(one, plan)).toMatchObject({ kind: 'gated', reason: 'freeze by p: r' });
+    world.records.fixes.add(plan.entry.entry);
     expect((await land(one, plan)).kind).toBe('landed');
   });
 });

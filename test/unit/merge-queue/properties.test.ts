@@ -19,7 +19,8 @@ const actions = fc.array(
       weight: 1,
       arbitrary: act(
         'urge',
-        'urge',
+        'fix',
+        'fix',
         'pause',
         'freeze',
         'drain',
@@ -58,6 +59,7 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
       const change = { version: k, title: 'Changed', priority };
       world.feed({ kind: 'entryChanged', entry: request(item, 'normal', nth).entry, change });
     },
+    fix: () => known && world.markFix(request(known[0], 'normal', known[1]).entry, k % 4 !== 0),
     deliver: () => world.deliver(k),
     deliverAgain: () => world.deliver(k, true),
     act: () => world.act(k),

@@ -242,3 +242,42 @@ test('an outcome that the store refuses blocks, is shown, and is tried again at 
   expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
   expect(queueView(world.state, world.now)).toMatchObject({ state: 'running', block: null });
 });
+
+test('while base is frozen the fix lands, before what the freeze held half way', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  upTo(world, 'check');
+  world.enqueue(request(2));
+  world.enqueue(request(3));
+  world.gate('freeze');
+  settleDown(world);
+  expect(world.state.entries.map((e) => e.phase)).toContain('checking');
+  world.markFix(request(3).entry);
+  settleDown(world);
+  expect(world.told.get('e3.1')).toMatchObject([{ kind: 'landed' }]);
+  expect(queueView(world.state, world.now)).toMatchObject({
+    state: 'frozen',
+    entries: [{ entry: 'e1.1', phase: 'queued' }, { entry: 'e2.1' }],
+  });
+  world.resume();
+  settleDown(world);
+  expect(world.base.map((b) => b.entry)).toEqual([null, 'e3.1', 'e1.1', 'e2.1']);
+});
+
+test('a fix waits for the fence of a push in doubt, and a pause holds it too', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  upTo(world, 'publish');
+  world.enqueue(request(2));
+  world.gate('freeze');
+  world.fail(0);
+  world.markFix(request(2).entry);
+  world.gate('pause');
+  settleDown(world);
+  expect(world.told.size).toBe(0);
+  world.gates = world.gates.filter((g) => g.kind === 'freeze');
+  world.feed({ kind: 'gateChanged', id: 'unpaused', acceptTip: null });
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e2.1']);
+  expect(world.pushes.size).toBe(1);
+});

@@ -62,6 +62,8 @@ export class World {
   nonce = 0;
   gates: Gate[] = [];
   gateSeq = 0;
+  /** Rows that say that the entry may land while frozen. */
+  fixes = new Set<string>();
   hosts = ['a', 'b'];
   pushRefused = false;
   natures = new Map<string, Nature>();
@@ -108,6 +110,7 @@ export class World {
     const rank = (e: QueueEntry): number => PRIORITIES.indexOf(e.request.priority);
     const aged = (e: QueueEntry): number => Math.max(0, rank(e) - Math.floor((this.passed.get(e.seq) ?? 0) / 5));
     for (const other of this.state.entries) {
+      if ((this.state.gates ?? []).some((g) => g.kind === 'freeze') && other.fix !== true) continue;
       if (this.state.drainBefore !== null && other.seq >= this.state.drainBefore) continue;
       const diff = aged(other) - aged(entry);
       if (diff < 0 || (diff === 0 && other.seq < entry.seq)) throw new Error('taken up out of order');
@@ -136,7 +139,9 @@ export class World {
       const other = this.flights.some((f) => !f.zombie && f.command.kind === 'publish');
       if (other) throw new Error('two publishes at once');
       if (this.state.block) throw new Error('a publish while blocked');
-      if ((this.state.gates ?? []).some((g) => g.kind !== 'drain')) throw new Error('a publish while paused or frozen');
+      const fix = this.state.entries.some((e) => e.request.entry === command.plan.entry.entry && e.fix === true);
+      const closed = (this.state.gates ?? []).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix));
+      if (closed) throw new Error('a publish while paused or frozen');
       if (command.verdict.tree !== command.plan.tree) throw new Error('a publish of an unchecked tree');
       const proofs = this.state.entries.find((e) => e.request.entry === command.plan.entry.entry);
       if (!proofs) throw new Error('a publish of an entry that is not there');
@@ -189,7 +194,10 @@ export class World {
   private publish(plan: LandingPlan): PublishResult {
     const known = this.resolve(plan);
     if (known && known.kind !== 'not-landed') return known;
-    if (this.gates.some((g) => g.kind !== 'drain')) return { kind: 'gated', reason: 'gate' };
+    const fix = this.fixes.has(plan.entry.entry);
+    if (this.gates.some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix))) {
+      return { kind: 'gated', reason: 'gate' };
+    }
     if (this.pushRefused) return { kind: 'blocked', block: this.fault('push') };
     if (this.tip === '') return { kind: 'blocked', block: this.fault('tip') };
     if (this.top().id !== plan.baseOid || this.tip !== plan.lastTip) return { kind: 'stale', reason: 'moved' };
@@ -305,6 +313,12 @@ export class World {
   enqueue(r: EnqueueRequest, nature: Nature = {}): void {
     if (!this.natures.has(r.entry)) this.natures.set(r.entry, nature);
     this.feed({ kind: 'enqueue', request: r });
+  }
+
+  markFix(entry: string, fix = true): void {
+    if (fix) this.fixes.add(entry);
+    else this.fixes.delete(entry);
+    this.feed({ kind: 'entryEdited', entry, edit: { priority: null, fix } });
   }
 
   gate(kind: Gate['kind'], scope: Gate['scope'] = 'all', base: string | null = null): void {
