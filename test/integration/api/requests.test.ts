@@ -304,7 +304,12 @@ const REQUESTS: Request[] = [
     method: 'PATCH',
     url: `/api/repos/web/merge-queue/entries/${'a'.repeat(32)}`,
     body: () => ({}),
-    cases: [later('priority', 'high'), later('fix', true), ['unheard', 1]],
+    cases: [
+      ['priority', 'soon'],
+      ['priority', 1],
+      ['fix', 'yes'],
+      ['unheard', 1],
+    ],
   },
 ];
 

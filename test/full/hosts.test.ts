@@ -2,11 +2,11 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { demoGit } from '../../../cli/demo/git.js';
-import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
-import { status } from '../../../workflows/messages.js';
-import { Hosts } from '../../support/hosts.js';
-import { eventually } from '../../support/net.js';
+import { demoGit } from '../../cli/demo/git.js';
+import type { ScriptStep } from '../../cli/demo/scripted-agent.js';
+import { status } from '../../workflows/messages.js';
+import { Hosts } from '../support/hosts.js';
+import { eventually } from '../support/net.js';
 
 let hosts: Hosts;
 beforeAll(async () => {
