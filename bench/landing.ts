@@ -15,13 +15,13 @@ import { contentId } from '../domain/content-id.js';
 import type { EnqueueRequest, Landing } from '../domain/merge-queue/types.js';
 import type { Repo } from '../domain/repos.js';
 import { bareWay, benchGit, worktreeWay, type Way } from './baselines.js';
-import { median, percentile, printResult, round, timed } from './figures.js';
+import { countArgument, median, percentile, printResult, round, timed } from './figures.js';
 import { createSynthetic, type Synthetic } from './synthetic-repository.js';
 
 const FILES = 20_000;
-const LANDINGS = Number(process.argv[2] ?? 30);
+const LANDINGS = countArgument(1, 'landings', 30);
 /** They take many seconds each. */
-const WORKTREE_LANDINGS = Number(process.argv[3] ?? 3);
+const WORKTREE_LANDINGS = countArgument(2, 'worktree landings', 3);
 
 const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-bench-'));
 try {

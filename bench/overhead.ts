@@ -13,10 +13,10 @@ import { at, createClient, type Client as ApiClient } from '../cli/client.js';
 import { createSampleRepository } from '../cli/demo/sample-repository.js';
 import { startStack } from '../cli/demo/stack.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
-import { median, percentile, printResult, round } from './figures.js';
+import { countArgument, median, percentile, printResult, round } from './figures.js';
 import { activitySpans, countActions, elapsed, type ActivitySpan, type History } from './histories.js';
 
-const TASKS = Number(process.argv[2] ?? 100);
+const TASKS = countArgument(1, 'tasks', 100);
 const REPO = 'bench';
 /** Milliseconds; a task of this bench takes seconds. */
 const TASK_LIMIT = 60_000;
