@@ -34,22 +34,24 @@ export interface ClearGates {
   id: number | null;
   /** Only gates of this base (those of all bases stay); null = all. */
   base: string | null;
+  /** Only gates of this scope; null = of any. */
+  scope: Gate['scope'] | null;
   by: string;
-  /** With a resume: the rewound tip that is accepted. The queues are told even when no gate stood. */
+  /** With a resume: the rewound tip that is accepted. */
   acceptTip: string | null;
 }
 
-/** Clears active gates, wakes the queues, and returns what was cleared. */
+/** Clears active gates, wakes the queues, and returns what was cleared. A block is tried again also where no gate stood. */
 export async function clearGates(tx: Tx, clear: ClearGates): Promise<PastGate[]> {
   const cleared = await query<PastGate>(
     tx,
     `UPDATE repo_gate SET cleared_at = now(), cleared_by = $5
       WHERE repo = $1 AND cleared_at IS NULL AND kind = ANY ($2) AND ($3::bigint IS NULL OR id = $3)
-        AND ($4::text IS NULL OR base = $4)
+        AND ($4::text IS NULL OR base = $4) AND ($6::text IS NULL OR scope = $6)
       RETURNING ${COLUMNS}, cleared_at AS "clearedAt", cleared_by AS "clearedBy"`,
-    [clear.repo, clear.kinds, clear.id, clear.base, clear.by],
+    [clear.repo, clear.kinds, clear.id, clear.base, clear.by, clear.scope],
   );
-  if (cleared.length > 0 || clear.acceptTip !== null) await wakeQueues(tx, clear.repo, clear.base, clear.acceptTip);
+  await wakeQueues(tx, clear.repo, clear.base, clear.acceptTip);
   for (const gate of cleared) await tell(tx, gate.repo, { type: 'cleared', gate, by: clear.by });
   return cleared;
 }

@@ -4,7 +4,7 @@ import type { TSchema } from 'typebox';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
-import { addGate, clearGates, gateHistory } from '../../store/gates.js';
+import { addGate, clearGates, gateHistory, type ClearGates } from '../../store/gates.js';
 import { getRepo } from '../../store/repos.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
@@ -25,10 +25,10 @@ async function unfreeze(
   deps: ApiDeps,
   request: FastifyRequest,
   repo: string,
-  id: number | null,
-  base: string | null,
+  which: Pick<ClearGates, 'id' | 'base' | 'scope'>,
 ): Promise<void> {
-  const clear = { repo, kinds: ['freeze'] as const, id, base, by: principalOf(request).name, acceptTip: null };
+  const { id } = which;
+  const clear = { ...which, repo, kinds: ['freeze'] as const, by: principalOf(request).name, acceptTip: null };
   const cleared = await transaction(deps.pool, (tx) => clearGates(tx, clear));
   if (id !== null && cleared.length === 0) throw new SignalboxError('conflict', `no active freeze ${id} in ${repo}`);
 }
@@ -78,13 +78,14 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
     });
   }
   app.post('/api/repos/:repo/resume', route('End pause and drain; accept a rewound tip', Resume), (request) => {
-    const { base = null, acceptTip = null, reason } = request.body;
-    return change(request, request.params.repo, 'resume', { base, acceptTip, reason }, async (repo) => {
+    const { base = null, scope = null, acceptTip = null, reason } = request.body;
+    return change(request, request.params.repo, 'resume', { base, scope, acceptTip, reason }, async (repo) => {
       if (acceptTip !== null) await checkTip(deps, repo, base, acceptTip);
       const clear = {
         repo: repo.id,
         kinds: ['pause', 'drain'] as const,
         id: null,
+        scope,
         base: acceptTip === null ? base : (base ?? repo.base),
         by: principalOf(request).name,
         acceptTip,
@@ -97,9 +98,9 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
     });
   });
   app.post('/api/repos/:repo/unfreeze', route('End all freezes, or the one named', Unfreeze), (request) => {
-    const { id = null, base = null, reason } = request.body;
-    return change(request, request.params.repo, 'unfreeze', { id, base, reason }, (repo) =>
-      unfreeze(deps, request, repo.id, id, base),
+    const { id = null, base = null, scope = null, reason } = request.body;
+    return change(request, request.params.repo, 'unfreeze', { id, base, scope, reason }, (repo) =>
+      unfreeze(deps, request, repo.id, { id, base, scope }),
     );
   });
   app.post(
@@ -119,7 +120,9 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
       if ((await getRepo(deps.pool, repo)) === null) {
         refuse('not-acceptable', 'repo', repo, 'there is no such repository');
       }
-      return change(request, repo, 'unfreeze', { reason }, () => unfreeze(deps, request, repo, null, null));
+      return change(request, repo, 'unfreeze', { reason }, () =>
+        unfreeze(deps, request, repo, { id: null, base: null, scope: null }),
+      );
     },
   );
   app.get(

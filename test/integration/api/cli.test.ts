@@ -2,15 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { PassThrough } from 'node:stream';
-import { Command } from 'commander';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { registerClientCommands } from '../../../cli/commands/client-commands.js';
 import { transaction } from '../../../store/db.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
 import { sampleMirror } from '../../support/samples.js';
 import { startApi, type TestApi } from '../../support/api.js';
+import { runClient, type Ran } from '../../support/client-program.js';
 
 let api: TestApi;
 let url: string;
@@ -26,27 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-interface Ran {
-  code: number;
-  out: string;
-  err: string;
-}
-
-async function run(args: string[], env: { api?: string; token?: string; dataDir?: string } = {}): Promise<Ran> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const result = { code: 0 };
-  const program = new Command('signalbox').exitOverride();
-  registerClientCommands(program, {
-    instance: { api: env.api, token: env.token, dataDir: env.dataDir ?? dataDir },
-    stdout,
-    stderr,
-    ask: null,
-    setExitCode: (code) => (result.code = code),
-  });
-  await program.parseAsync(args, { from: 'user' });
-  const text = (from: PassThrough): string => ((from.read() as Buffer | null) ?? '').toString();
-  return { code: result.code, out: text(stdout), err: text(stderr) };
-}
+const run = (args: string[], env: { api?: string; token?: string; dataDir?: string } = {}): Promise<Ran> =>
+  runClient(args, { dataDir, ...env });
 
 it('walks from a repository to a task', async () => {
   const remote = await api.newRemote('web');

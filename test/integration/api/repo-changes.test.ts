@@ -124,6 +124,15 @@ describe('a gate', () => {
     await post('resume');
   });
 
+  it('of another scope stays', async () => {
+    await post('freeze', { scope: 'all' });
+    expect((await post('unfreeze', { scope: 'landing' })).json).toMatchObject({ state: 'frozen' });
+    expect((await post('unfreeze', { scope: 'all' })).json).toMatchObject({ state: 'running' });
+    await post('pause', { scope: 'landing' });
+    expect((await post('resume', { scope: 'all' })).json).toMatchObject({ state: 'paused' });
+    expect((await post('resume')).json).toMatchObject({ state: 'running' });
+  });
+
   it('shows a block, and behind a pause the pause', async () => {
     const block = { code: 'base-red' as const, reason: 'unit is red', clearedBy: null, baseOid: null, since: 'x' };
     const view = { repo: 'web', base: 'main', state: 'blocked' as const, reason: null, block, entries: [] };

@@ -22,6 +22,7 @@ import type {
   MergeOutcome,
   PrepareResult,
   PublishResult,
+  QueueBlock,
 } from '../../../domain/merge-queue/types.js';
 import type { Priority } from '../../../domain/tasks.js';
 import type { CheckInput, CheckRequest, MergeQueueInput, QueueRecord } from '../../../workflows/activities.js';
@@ -57,11 +58,16 @@ export class Outside {
   /** Answers of runCheck, in turn; then green. */
   checkRuns: CheckRunResult[] = [];
   runsSeen: number[] = [];
+  /** Instead of the rows in memory. */
+  private readonly rowsOf: Record<string, (...args: never[]) => Promise<unknown>>;
+  /** What stands in the way of a push. */
+  pushRefused: QueueBlock | null = null;
   private workers: { worker: Worker; done: Promise<void> }[] = [];
   private connection: NativeConnection | null = null;
 
-  constructor(temporal: Temporal) {
+  constructor(temporal: Temporal, rowsOf: Outside['rowsOf'] = {}) {
     this.temporal = temporal;
+    this.rowsOf = rowsOf;
   }
 
   async start(): Promise<void> {
@@ -73,7 +79,7 @@ export class Outside {
     const workflowBundle = await bundle;
     const connection = (this.connection = await NativeConnection.connect({ address }));
     const all = [
-      { taskQueue: prefix, workflowBundle, activities: this.recordActivities() },
+      { taskQueue: prefix, workflowBundle, activities: { ...this.recordActivities(), ...this.rowsOf } },
       { taskQueue: hostQueue(prefix, 'a', 'git'), activities: this.gitActivities() },
       { taskQueue: hostQueue(prefix, 'a', 'check'), activities: { runCheck: this.runCheck.bind(this) } },
     ];
@@ -176,7 +182,18 @@ export class Outside {
   private landing(plan: LandingPlan): Landing {
     const { entry, task, generation, head } = plan.entry;
     const { commit, tree, baseOid: base, plan: id } = plan;
-    return { entry, task, generation, head, verdict: 'green', commit, tree, base, plan: id, at: '' };
+    return {
+      entry,
+      task,
+      generation,
+      head,
+      verdict: 'green',
+      commit,
+      tree,
+      base,
+      plan: id,
+      at: '2026-01-01T00:00:00.000Z',
+    };
   }
 
   private gitActivities(): Record<string, (...args: never[]) => Promise<unknown>> {
@@ -194,6 +211,7 @@ export class Outside {
         const from = Date.now();
         Context.current().heartbeat();
         if (this.gates.some((gate) => gate.kind !== 'drain')) return { kind: 'gated', reason: 'paused' };
+        if (this.pushRefused !== null) return { kind: 'blocked', block: this.pushRefused };
         const death = this.deaths.shift();
         if (death === 'before') throw ApplicationFailure.create({ message: 'the worker died', nonRetryable: true });
         if (this.top().id !== plan.baseOid) return { kind: 'stale', reason: 'base moved' };

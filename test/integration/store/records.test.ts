@@ -5,7 +5,7 @@ import type { Landing } from '../../../domain/merge-queue/types.js';
 import { writeAudit, listAudit } from '../../../store/audit.js';
 import { execute, transaction } from '../../../store/db.js';
 import { getDecision, recordDecision } from '../../../store/decisions.js';
-import { activeGates, addGate, clearGates, gateHistory } from '../../../store/gates.js';
+import { activeGates, addGate, clearGates, gateHistory, type ClearGates } from '../../../store/gates.js';
 import { claimKey, finishKey, releaseKey } from '../../../store/idempotency.js';
 import { findLandingByEntry, insertLanding, lastLanding, listLandings } from '../../../store/landings.js';
 import { openOutbox } from '../../../store/outbox.js';
@@ -63,7 +63,9 @@ test('a gate stands until it is cleared, is kept as history, and wakes the queue
   await transaction(db.pool, (tx) => addGate(tx, { ...base, kind: 'pause', base: 'release' }));
   expect((await activeGates(db.pool, 'web', 'main')).map((g) => g.kind)).toEqual(['freeze']);
   expect(await activeGates(db.pool, 'web')).toHaveLength(2);
-  const clear = { repo: 'web', kinds: ['freeze'], id: null, base: null, by: 'you', acceptTip: null } as const;
+  const all = { id: null, base: null, scope: null, acceptTip: null };
+  const clear: ClearGates = { ...all, repo: 'web', kinds: ['freeze'], by: 'you' };
+  expect(await transaction(db.pool, (tx) => clearGates(tx, { ...clear, scope: 'landing' }))).toHaveLength(0);
   expect(await transaction(db.pool, (tx) => clearGates(tx, clear))).toHaveLength(1);
   expect(await transaction(db.pool, (tx) => clearGates(tx, clear))).toHaveLength(0);
   expect((await activeGates(db.pool, 'web')).map((g) => g.kind)).toEqual(['pause']);
@@ -71,7 +73,8 @@ test('a gate stands until it is cleared, is kept as history, and wakes the queue
     ['pause', null],
     ['freeze', 'you'],
   ]);
-  expect(await openOutbox(db.pool)).toHaveLength(3);
+  // Two were set, and each word of an end is told, whether a gate stood or not: a block is tried again then.
+  expect(await openOutbox(db.pool)).toHaveLength(5);
 });
 
 test('the first decision stays; a red or green verdict too; a fault makes room', async () => {

@@ -327,6 +327,7 @@ export class World {
     this.feed({ kind: 'gateChanged', id: `g${id}`, acceptTip: null });
   }
 
+  /** The queue hears of it whether or not a gate stood. */
   resume(accept = false): void {
     this.gates = [];
     this.feed({ kind: 'gateChanged', id: `g${++this.gateSeq}`, acceptTip: accept ? this.top().id : null });
