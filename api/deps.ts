@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Pool } from 'pg';
+import type { AuditHistory } from '../domain/merge-queue/audit-types.js';
 import type { Repo, RepoAuth, RepoFacts } from '../domain/repos.js';
 import type { Settings } from '../domain/settings.js';
 
@@ -23,6 +24,11 @@ export interface GitReader {
   diff(repo: Repo, head: string, base: string): Promise<string>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
+  /**
+   * What the audit needs of the remote: of `base` after commit `since` (null = after the adoption), and which of the
+   * `asked` commits base has. Throws `not-found` without the branch, `not-acceptable` for a `since` that is not in it.
+   */
+  history(repo: Repo, request: { base: string; since: string | null; asked: readonly string[] }): Promise<AuditHistory>;
 }
 
 export interface ApiDeps {

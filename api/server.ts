@@ -19,6 +19,7 @@ import { decisionRoutes } from './routes/decisions.js';
 import { eventRoutes } from './routes/events.js';
 import { gateRoutes } from './routes/gates.js';
 import { healthRoutes } from './routes/health.js';
+import { landingRoutes } from './routes/landings.js';
 import { mergeQueueRoutes } from './routes/merge-queue.js';
 import { operationsRoutes } from './routes/operations.js';
 import { repoRoutes } from './routes/repos.js';
@@ -81,6 +82,7 @@ export async function createServer(given: ApiDeps): Promise<App> {
       decisionRoutes,
       runRoutes,
       mergeQueueRoutes,
+      landingRoutes,
       gateRoutes,
       eventRoutes,
       operationsRoutes,

@@ -67,3 +67,20 @@ export async function listAudit(
     [filter.subject ?? null, filter.before ?? null, filter.limit ?? 100],
   );
 }
+
+/** Rewinds of a base branch that people accepted, and when; `base` null in a row = the base of the repository. */
+export async function acceptedRewinds(
+  db: Db,
+  repo: string,
+  base: string,
+  isDefault: boolean,
+): Promise<{ tip: string; at: string }[]> {
+  return query(
+    db,
+    `SELECT detail ->> 'acceptTip' AS tip, at FROM audit
+      WHERE subject = $1 AND action = 'repo.resume' AND result = 'accepted' AND detail ->> 'acceptTip' IS NOT NULL
+        AND (detail ->> 'base' = $2 OR ($3 AND detail ->> 'base' IS NULL))
+      ORDER BY id`,
+    [repo, base, isDefault],
+  );
+}

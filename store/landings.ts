@@ -64,3 +64,8 @@ export async function listLandings(db: Db, repo: string, base: string, limit = 5
     [repo, base, limit],
   );
 }
+
+/** All landings on a base branch. */
+export async function allLandings(db: Db, repo: string, base: string): Promise<Landing[]> {
+  return query<Landing>(db, `SELECT ${COLUMNS} FROM landings WHERE repo = $1 AND base = $2 ORDER BY seq`, [repo, base]);
+}

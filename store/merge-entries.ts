@@ -55,6 +55,16 @@ export async function openEntriesOf(
   );
 }
 
+/** Entries of a base branch that have no outcome yet. */
+export async function openEntriesOn(db: Db, repo: string, base: string): Promise<string[]> {
+  const rows = await query<{ entry: string }>(
+    db,
+    'SELECT entry FROM merge_entries WHERE repo = $1 AND base = $2 AND outcome IS NULL',
+    [repo, base],
+  );
+  return rows.map((row) => row.entry);
+}
+
 /** Notes how an entry left the queue; false when that was known, or the entry is not. */
 export async function settleEntry(db: Db, entry: string, outcome: MergeOutcome): Promise<boolean> {
   const touched = await execute(

@@ -1,6 +1,6 @@
 /** Verdicts of trees. Green and red stay for ever; a fault says nothing about the tree and makes room for the next. */
 import type { CheckRunResult, Verdict } from '../domain/checks/types.js';
-import { execute, json, queryOne, type Db } from './db.js';
+import { execute, json, query, queryOne, type Db } from './db.js';
 
 export async function getVerdict(db: Db, key: string): Promise<Verdict | null> {
   return queryOne<Verdict>(
@@ -24,4 +24,14 @@ export async function recordVerdict(db: Db, verdict: Verdict, runs: CheckRunResu
     ],
   );
   return (await getVerdict(db, verdict.key)) ?? verdict;
+}
+
+/** Those of the trees that checks of the repository were green on, in any configuration. */
+export async function greenTrees(db: Db, repo: string, trees: readonly string[]): Promise<string[]> {
+  const rows = await query<{ tree: string }>(
+    db,
+    `SELECT DISTINCT tree FROM verdicts WHERE repo = $1 AND verdict = 'green' AND tree = ANY ($2)`,
+    [repo, trees],
+  );
+  return rows.map((row) => row.tree);
 }

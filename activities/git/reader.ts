@@ -1,7 +1,9 @@
 /** Reads content of a repository for people: documents, files of base, diffs. Through the gate, so nobody's settings. */
 import { SignalboxError } from '../../domain/errors.js';
+import type { AuditHistory } from '../../domain/merge-queue/audit-types.js';
 import { pathFault } from '../../domain/merge-queue/tree-rules.js';
 import type { Repo } from '../../domain/repos.js';
+import { readHistory, type HistoryRequest } from './audit.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
 import { baseRef, fetchRefs, listRemote, openRemote, readRemote } from './remote.js';
@@ -15,6 +17,8 @@ export interface GitReader {
   diff(repo: Repo, head: string, base: string): Promise<string>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
+  /** What the audit needs of the remote. Throws `not-found` without the branch, `not-acceptable` for a wrong `since`. */
+  history(repo: Repo, request: HistoryRequest): Promise<AuditHistory>;
 }
 
 const OID = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
@@ -44,6 +48,7 @@ export function createGitReader(host: GitHost): GitReader {
       const remote = await openRemote(host, repo.remote, repo.config.auth);
       return (await listRemote(host, remote, [ref])).get(ref) ?? null;
     },
+    history: (repo, request) => readHistory(host, repo, request),
   };
 }
 

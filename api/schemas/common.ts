@@ -25,7 +25,8 @@ export const REPO_ID = '^[a-z0-9][a-z0-9._-]{0,63}$';
 export const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 export const repoId = Type.String({ pattern: REPO_ID, description: 'Id of the repository, for example `web`.' });
 export const stageName = Type.String({ pattern: NAME, description: 'Name of a stage of the pipeline.' });
-export const oid = Type.String({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$', description: 'A full git object id.' });
+export const objectId = (description: string) => Type.String({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$', description });
+export const oid = objectId('A full git object id.');
 
 export const priority = Type.Enum([...PRIORITIES], {
   description: 'Order among entries of a merge queue and among waiting jobs; `normal` unless given.',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
+import { registerAuditCommand } from './audit.js';
 import { registerEntryCommands } from './entry.js';
 import { registerQueueCommands } from './queue.js';
 import { registerRepoCommands } from './repo.js';
@@ -16,5 +17,6 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerRunCommands(program, context);
   registerQueueCommands(program, context);
   registerEntryCommands(program, context);
+  registerAuditCommand(program, context);
   registerTokenCommands(program, context);
 }

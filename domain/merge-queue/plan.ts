@@ -116,6 +116,11 @@ export function readTrailers(message: string): LandingFacts | null {
   };
 }
 
+/** A landing that proves; the strategy is the one that its plan id comes out with. */
+export interface ProvenFacts extends LandingFacts {
+  strategy: LandingStrategy;
+}
+
 /**
  * The landing that a commit proves, or null: our committer, our trailers, entry and plan ids that come out again.
  * `attributes` is the hash for the base it names, computed by the caller.
@@ -125,7 +130,7 @@ export function provenLanding(
   repo: string,
   base: string,
   attributes: string | null,
-): LandingFacts | null {
+): ProvenFacts | null {
   if (!commit.committer.startsWith(`${COMMITTER} `)) return null;
   const facts = readTrailers(commit.message);
   if (facts === null) return null;
@@ -139,6 +144,7 @@ export function provenLanding(
       ...{ strategy, baseOid: facts.baseOid, message: facts.message, attributes, entry: facts },
       timestamp: identSeconds(commit.committer),
     });
-  if (merge) return made('merge') ? facts : null;
-  return made('rebase-ff') || (commit.parents[0] === facts.baseOid && made('squash')) ? facts : null;
+  if (merge) return made('merge') ? { ...facts, strategy: 'merge' } : null;
+  if (made('rebase-ff')) return { ...facts, strategy: 'rebase-ff' };
+  return commit.parents[0] === facts.baseOid && made('squash') ? { ...facts, strategy: 'squash' } : null;
 }

@@ -39,6 +39,7 @@ const ROUTES: [method: string, url: string, scope: string, body?: object][] = [
   ['GET', '/api/repos', 'tasks:read'],
   ['GET', '/api/repos/web', 'tasks:read'],
   ['GET', '/api/repos/web/merge-queue', 'tasks:read'],
+  ['GET', '/api/repos/web/audit', 'tasks:read'],
   ['GET', '/api/repos/web/freezes', 'tasks:read'],
   ['GET', '/api/queue', 'tasks:read'],
   ['GET', '/api/events', 'tasks:read'],

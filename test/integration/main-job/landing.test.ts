@@ -104,6 +104,7 @@ test('frozen and paused, nothing lands and both are named; an entry is withdrawn
     { kind: 'freeze', reason: 'release day', by: 'up', clearedBy: 'up' },
   ]);
   expect((await explain(task)).chain).toEqual([]);
+  expect(await instance.cli('audit', 'gated')).toMatchObject({ code: 0, err: '' });
 });
 
 test('a checked-out remote is kept in step around a person’s unsaved edits', async () => {
@@ -153,6 +154,8 @@ test('a base that a person rewound blocks until its tip is accepted; what was re
   const after = await done(task);
   expect(after.landed?.base).toBe(first);
   expect(await demoGit(remote, ['log', '--format=%s', 'main'])).not.toContain('Write one.txt');
+  const audit = await instance.cli('audit', 'rewound');
+  expect([audit.code, audit.out]).toEqual([0, expect.stringMatching(/1 of 1 landings proven[^]*accepted-rewind +1 /)]);
   expect(await runsOf(task)).toHaveLength(1);
 });
 
