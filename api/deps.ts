@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Pool } from 'pg';
 import type { AuditHistory } from '../domain/merge-queue/audit-types.js';
+import type { FoundLandings } from '../domain/merge-queue/rebuild.js';
 import type { Repo, RepoAuth, RepoFacts } from '../domain/repos.js';
 import type { Settings } from '../domain/settings.js';
 
@@ -29,6 +30,8 @@ export interface GitReader {
    * `asked` commits base has. Throws `not-found` without the branch, `not-acceptable` for a `since` that is not in it.
    */
   history(repo: Repo, request: { base: string; since: string | null; asked: readonly string[] }): Promise<AuditHistory>;
+  /** The landings on a base branch, by git alone. Throws `not-found` without the branch. */
+  landings(repo: Repo, base: string): Promise<FoundLandings>;
 }
 
 export interface ApiDeps {

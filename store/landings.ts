@@ -1,7 +1,7 @@
 /** Landings that were proven by reading the remote back. One for each entry, one for each task and generation. */
 import { SignalboxError } from '../domain/errors.js';
 import type { Landing } from '../domain/merge-queue/types.js';
-import { execute, json, query, queryOne, type Db } from './db.js';
+import { execute, json, query, queryOne, type Db, type Tx } from './db.js';
 
 /** `base` of a Landing is the oid it was checked on; the branch is in the row. */
 const COLUMNS = `entry, task, generation, plan, head, commit, tree, base_oid AS base, verdict, at,
@@ -68,4 +68,46 @@ export async function listLandings(db: Db, repo: string, base: string, limit = 5
 /** All landings on a base branch. */
 export async function allLandings(db: Db, repo: string, base: string): Promise<Landing[]> {
   return query<Landing>(db, `SELECT ${COLUMNS} FROM landings WHERE repo = $1 AND base = $2 ORDER BY seq`, [repo, base]);
+}
+
+/**
+ * Adds those of these landings (oldest first) that are missing, and puts all of them in their order. Only while
+ * `holdLandings` keeps others out. Gives the entries that were added.
+ */
+export async function restoreLandings(
+  tx: Tx,
+  { repo, base }: { repo: string; base: string },
+  rows: readonly { workItem: string; landing: Landing }[],
+): Promise<string[]> {
+  const seqs = await query<{ seq: number }>(
+    tx,
+    `SELECT nextval(pg_get_serial_sequence('landings', 'seq')) AS seq FROM generate_series(1, $1::integer)`,
+    [rows.length],
+  );
+  const inOrder = seqs.map(({ seq }) => seq).sort((a, b) => a - b);
+  const stored = JSON.stringify(rows.map(({ workItem, landing }, i) => ({ ...landing, workItem, seq: inOrder[i] })));
+  const added = await query<{ entry: string }>(
+    tx,
+    `INSERT INTO landings (entry, seq, repo, base, task, work_item, generation, plan, head, commit, tree, base_oid,
+       verdict, at)
+     SELECT entry, seq, $1, $2, task, "workItem", generation, plan, head, commit, tree, base, verdict, at
+       FROM jsonb_to_recordset($3::jsonb) AS r (entry text, seq bigint, task text, "workItem" text, generation integer,
+         plan text, head text, commit text, tree text, base text, verdict text, at timestamptz)
+     ON CONFLICT DO NOTHING RETURNING entry`,
+    [repo, base, stored],
+  );
+  if (added.length > 0) {
+    await execute(
+      tx,
+      `UPDATE landings SET seq = r.seq FROM jsonb_to_recordset($1::jsonb) AS r (entry text, seq bigint)
+        WHERE landings.entry = r.entry`,
+      [stored],
+    );
+  }
+  return added.map(({ entry }) => entry);
+}
+
+/** Keeps others from storing a landing until the transaction ends. */
+export async function holdLandings(tx: Tx): Promise<void> {
+  await execute(tx, 'LOCK TABLE landings IN SHARE ROW EXCLUSIVE MODE');
 }

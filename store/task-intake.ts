@@ -3,7 +3,7 @@ import { SignalboxError } from '../domain/errors.js';
 import type { RunOverrides } from '../domain/pipeline/input.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import { taskName, workItemName, type Priority } from '../domain/tasks.js';
-import { json, lock, queryOne, transaction, violatesUnique, type Pool, type Tx } from './db.js';
+import { execute, json, lock, queryOne, transaction, violatesUnique, type Pool, type Tx } from './db.js';
 import { appendEvent } from './events.js';
 import { addToOutbox } from './outbox.js';
 import { findTaskByExternal, getTask, TASK_COLUMNS, waitingToStart, type Task } from './tasks.js';
@@ -81,6 +81,19 @@ async function takeNumber(tx: Tx, { repo, prefix, number }: NewTask): Promise<nu
   const chosen = found?.number ?? 1;
   if (chosen > MAX_NUMBER) throw new SignalboxError('conflict', `no number is left for ${prefix} in ${repo}`);
   return chosen;
+}
+
+/** Numbers up to these, by prefix, are never given out again: their tasks are not here, and their heads and landings are. */
+export async function useNumbers(tx: Tx, repo: string, highest: ReadonlyMap<string, number>): Promise<void> {
+  for (const [prefix, number] of [...highest].sort()) {
+    await lock(tx, 'number', repo, prefix);
+    await execute(
+      tx,
+      `INSERT INTO used_numbers (repo, prefix, highest) VALUES ($1, $2, $3)
+       ON CONFLICT (repo, prefix) DO UPDATE SET highest = greatest(used_numbers.highest, excluded.highest)`,
+      [repo, prefix, number],
+    );
+  }
 }
 
 async function insert(tx: Tx, input: NewTask, number: number): Promise<Task> {

@@ -113,6 +113,16 @@ export async function listTasks(db: Db, filter: TaskFilter = {}): Promise<Page<T
   return { items: page, next: items.length > limit && last ? encodeCursor(last) : null };
 }
 
+/** When the tasks among these were accepted, by work item. */
+export async function acceptedAmong(db: Db, repo: string, workItems: readonly string[]): Promise<Map<string, string>> {
+  const rows = await query<{ workItem: string; createdAt: string }>(
+    db,
+    `SELECT work_item AS "workItem", created_at AS "createdAt" FROM tasks WHERE repo = $1 AND work_item = ANY ($2)`,
+    [repo, workItems],
+  );
+  return new Map(rows.map((row) => [row.workItem, row.createdAt]));
+}
+
 export interface TaskPatch {
   title?: string;
   description?: string;

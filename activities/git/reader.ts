@@ -1,11 +1,13 @@
 /** Reads content of a repository for people: documents, files of base, diffs. Through the gate, so nobody's settings. */
 import { SignalboxError } from '../../domain/errors.js';
 import type { AuditHistory } from '../../domain/merge-queue/audit-types.js';
+import type { FoundLandings } from '../../domain/merge-queue/rebuild.js';
 import { pathFault } from '../../domain/merge-queue/tree-rules.js';
 import type { Repo } from '../../domain/repos.js';
 import { readHistory, type HistoryRequest } from './audit.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
+import { findLandings } from './rebuild.js';
 import { baseRef, fetchRefs, listRemote, openRemote, readRemote } from './remote.js';
 
 export interface GitReader {
@@ -19,6 +21,8 @@ export interface GitReader {
   tip(repo: Repo, branch: string): Promise<string | null>;
   /** What the audit needs of the remote. Throws `not-found` without the branch, `not-acceptable` for a wrong `since`. */
   history(repo: Repo, request: HistoryRequest): Promise<AuditHistory>;
+  /** The landings on a base branch, by git alone. Throws `not-found` without the branch. */
+  landings(repo: Repo, base: string): Promise<FoundLandings>;
 }
 
 const OID = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
@@ -49,6 +53,7 @@ export function createGitReader(host: GitHost): GitReader {
       return (await listRemote(host, remote, [ref])).get(ref) ?? null;
     },
     history: (repo, request) => readHistory(host, repo, request),
+    landings: (repo, base) => findLandings(host, repo, base),
   };
 }
 

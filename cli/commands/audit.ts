@@ -1,3 +1,4 @@
+/** Proves what landed, and makes the records of it again. */
 import type { Command } from 'commander';
 import type { AuditReport } from '../../domain/merge-queue/audit-types.js';
 import { at } from '../client.js';
@@ -31,6 +32,34 @@ function auditText(report: AuditReport): string {
     ...(pushed.length > 0 ? [table(['foreign', 'author', 'subject'], pushed)] : []),
     ...(noted.length > 0 ? [table(['note', 'times', 'last', 'what'], noted)] : []),
   ].join('\n\n');
+}
+
+interface Rebuilt {
+  repo: string;
+  base: string;
+  landings: number;
+  restored: number;
+  adoptedAt: string;
+  numbers: { prefix: string; highest: number }[];
+}
+
+function rebuiltText({ repo, base, landings, restored, adoptedAt, numbers }: Rebuilt): string {
+  const used = numbers.map(({ prefix, highest }) => `; ${prefix} goes on after ${highest}`).join('');
+  return plain(
+    `${repo} ${base}  ${restored} of ${landings} landings restored, audited from ${short(adoptedAt)}${used}`,
+  );
+}
+
+export function registerRebuildCommand(program: Command, context: CommandContext): void {
+  clientCommand(program, 'rebuild', 'restore the records of landings from the remote, after the store was lost')
+    .argument('<repo>', 'repository, registered again with its name of before')
+    .option('--base <branch>', 'another base branch')
+    .action((repo: string, options: ClientOptions & { base?: string }) =>
+      withClient(context, options, async ({ client, show }) => {
+        const rebuilt = await client.send<Rebuilt>('POST', at('repos', repo, 'rebuild'), { base: options.base });
+        show(rebuilt, () => rebuiltText(rebuilt));
+      }),
+    );
 }
 
 export function registerAuditCommand(program: Command, context: CommandContext): void {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
-import { registerAuditCommand } from './audit.js';
+import { registerAuditCommand, registerRebuildCommand } from './audit.js';
 import { registerEntryCommands } from './entry.js';
 import { registerQueueCommands } from './queue.js';
 import { registerRepoCommands } from './repo.js';
@@ -18,5 +18,6 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerQueueCommands(program, context);
   registerEntryCommands(program, context);
   registerAuditCommand(program, context);
+  registerRebuildCommand(program, context);
   registerTokenCommands(program, context);
 }

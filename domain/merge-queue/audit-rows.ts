@@ -54,7 +54,10 @@ function differences(row: Landing, { commit, facts }: AuditedLanding): string[] 
     .map(([name, stored, proven]) => `${name} ${stored} instead of ${proven}`);
 }
 
-/** `none` in the row: the repository had no checks when it landed. Without a row the checks of now decide. */
+/**
+ * `none` in the row: the repository had no checks when it landed; `unknown`: the row was made again from git. Without a
+ * row the checks of now decide.
+ */
 export function verdictFault(records: Records, landing: AuditedLanding): RowFinding[] {
   const { tree } = landing.commit;
   const { hasChecks } = records;
@@ -64,6 +67,10 @@ export function verdictFault(records: Records, landing: AuditedLanding): RowFind
       return hasChecks
         ? [{ note: 'landed-without-checks', detail: 'the repository had no checks when it landed' }]
         : [];
+    case 'unknown':
+      return records.green.has(tree) || !hasChecks
+        ? []
+        : [{ note: 'verdict-not-kept', detail: `its record was made again from git: no verdict is kept for ${tree}` }];
     case 'green':
       return records.green.has(tree)
         ? []

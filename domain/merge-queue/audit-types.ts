@@ -74,7 +74,8 @@ export type OffenceCode =
   | 'row-differs'
   | 'foreign';
 
-export type NoteCode = 'head-gone' | 'accepted-rewind' | 'being-recorded' | 'landed-without-checks';
+export type NoteCode =
+  'head-gone' | 'accepted-rewind' | 'being-recorded' | 'landed-without-checks' | 'verdict-not-kept';
 
 export interface Finding<Code extends string> {
   code: Code;
@@ -100,7 +101,7 @@ export interface AuditReport {
   to: string;
   /** Commits of base that are landings or claim to be. */
   landings: number;
-  /** Of these, those with nothing against them. */
+  /** Of these, those with nothing against them and, where checks were required, with their verdict. */
   proven: number;
   foreign: ForeignCommit[];
   offences: Offence[];

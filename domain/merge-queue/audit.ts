@@ -54,7 +54,10 @@ export function auditLandings(facts: AuditFacts): AuditReport {
       offences.push({ ...anonymous(commit), code: 'foreign', detail: `pushed past the merge queue: ${subject}` });
     }
   }
-  const unproven = new Set(offences.map((offence) => offence.commit));
+  const unproven = new Set([
+    ...offences.map((offence) => offence.commit),
+    ...notes.filter((note) => note.code === 'verdict-not-kept').map((note) => note.commit),
+  ]);
   return {
     ...{ repo, base, from: history.from, to: history.to, landings: claims.length },
     proven: landings.filter((landing) => !unproven.has(landing.commit.oid)).length,

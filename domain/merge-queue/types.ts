@@ -76,7 +76,8 @@ export interface Landing extends Landed {
   task: string;
   generation: number;
   head: string;
-  verdict: VerdictKind;
+  /** `unknown`: the record was lost and made again from git, which does not say. */
+  verdict: VerdictKind | 'unknown';
 }
 
 export interface ConflictFacts {

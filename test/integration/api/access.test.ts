@@ -61,6 +61,7 @@ const ROUTES: [method: string, url: string, scope: string, body?: object][] = [
     'repos:admin',
     {},
   ]),
+  ['POST', '/api/repos/web/rebuild', 'repos:admin', {}],
   ['POST', '/api/serial-gate/unfreeze', 'repos:admin', { repo: 'web' }],
   ['DELETE', `/api/repos/web/merge-queue/entries/${'a'.repeat(32)}`, 'repos:admin'],
   ['PATCH', `/api/repos/web/merge-queue/entries/${'a'.repeat(32)}`, 'repos:admin', {}],

@@ -217,6 +217,18 @@ describe('the audit', () => {
     expect(auditLandings(world.facts({ hasChecks: false })).notes).toEqual([]);
   });
 
+  it('counts what was recorded from git as proven only with a verdict', () => {
+    const { world, second } = scene();
+    const rows = world.facts().rows.map((row) => ({ ...row, verdict: 'unknown' as const }));
+    const greenTrees = [second.row.tree];
+    const report = auditLandings(world.facts({ rows, greenTrees }));
+    expect(report).toMatchObject({ ok: true, landings: 3, proven: 1 });
+    expect(notes(report)).toEqual(
+      world.made.filter((made) => made !== second).map(({ commit }) => `verdict-not-kept ${commit.oid}`),
+    );
+    expect(auditLandings(world.facts({ rows, greenTrees, hasChecks: false }))).toMatchObject({ proven: 3, notes: [] });
+  });
+
   it('takes a rewind that a person accepted for right, until base loses that as well', () => {
     const { world, second, third } = scene();
     const commits = world.commits.filter((commit) => commit !== third.commit);
