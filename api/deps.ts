@@ -7,13 +7,19 @@ import type { FoundLandings } from '../domain/merge-queue/rebuild.js';
 import type { Repo, RepoAuth, RepoFacts } from '../domain/repos.js';
 import type { Settings } from '../domain/settings.js';
 
-/** Probes a remote and makes it ready for landings; throws `unreachable-remote`, `not-acceptable` with git's reason. */
+/**
+ * Probes a remote and makes it ready for landings by this instance; throws `unreachable-remote`, `not-acceptable` with
+ * git's reason, `conflict` where another instance lands on it and `takeOver` is not set.
+ */
 export type AdoptRemote = (request: {
   remote: string;
   base: string;
   auth: RepoAuth;
   checkout: null | 'update';
-}) => Promise<{ remoteKey: string; facts: RepoFacts; adoptedAt: string }>;
+  /** The claim on the remote that is stored; null = none. */
+  claim: string | null;
+  takeOver: boolean;
+}) => Promise<{ remoteKey: string; facts: RepoFacts; adoptedAt: string; tookOver: boolean }>;
 
 /** Reads content of a repository from its remote, through a gate that no agent can write. */
 export interface GitReader {

@@ -2,8 +2,8 @@
 import { SignalboxError } from '../domain/errors.js';
 import { branchFault, checkRemote, clearTextFault, type RemoteAddress } from '../domain/remotes.js';
 import type { Repo, RepoAuth, RepoConfig } from '../domain/repos.js';
-import { transaction, type Tx } from '../store/db.js';
-import { findRepoByRemote, insertRepo, lockRepo, updateRepo } from '../store/repos.js';
+import { transaction, type Db, type Tx } from '../store/db.js';
+import { getRepo, findRepoByRemote, insertRepo, lockRepo, updateRepo } from '../store/repos.js';
 import type { ApiDeps } from './deps.js';
 import { repoOf } from './lookups.js';
 import { judgeChecks, readPipeline } from './pipelines.js';
@@ -45,7 +45,14 @@ export async function addRepo(deps: ApiDeps, body: CreateRepo): Promise<{ repo: 
   const draft = readConfig(body, null, null);
   refuseClearText(address, draft.auth);
   const config = { ...draft, pipeline: await readPipeline(deps.pool, body.pipeline, draft.checks) };
-  const found = await deps.adoptRemote({ remote, base, auth: config.auth, checkout: config.checkout });
+  const found = await deps.adoptRemote({
+    remote,
+    base,
+    auth: config.auth,
+    checkout: config.checkout,
+    claim: (await getRepo(deps.pool, body.id))?.facts.claim ?? null,
+    takeOver: body.takeOver ?? false,
+  });
   const other = await findRepoByRemote(deps.pool, found.remoteKey, base);
   if (other !== null && other.id !== body.id) {
     throw new SignalboxError('conflict', `this remote and base branch belong to the repository ${other.id}`);
@@ -55,7 +62,8 @@ export async function addRepo(deps: ApiDeps, body: CreateRepo): Promise<{ repo: 
   if (!result.created && !same(result.repo, wanted)) {
     throw new SignalboxError('conflict', `the repository ${body.id} exists with other content; use PATCH to change it`);
   }
-  return result;
+  if (result.created || !found.tookOver) return result;
+  return { repo: await store(deps.pool, body.id, { adoptedAt: found.adoptedAt, facts: found.facts }), created: false };
 }
 
 const MAX_PROBES = 5;
@@ -65,7 +73,8 @@ const MAX_PROBES = 5;
  * is asked outside of the transaction, so it is asked again when what it was asked with is no longer so.
  */
 export async function changeRepo(deps: ApiDeps, id: string, body: PatchRepo): Promise<Repo> {
-  if (body.auth === undefined && body.checkout === undefined) {
+  const takeOver = body.takeOver ?? false;
+  if (body.auth === undefined && body.checkout === undefined && !takeOver) {
     return transaction(deps.pool, async (tx) => {
       const { config } = await judged(tx, id, body);
       return store(tx, id, { config });
@@ -75,10 +84,16 @@ export async function changeRepo(deps: ApiDeps, id: string, body: PatchRepo): Pr
     const seen = await repoOf(deps, id);
     const asked = access(seen, readConfig(body, seen.config, null));
     refuseClearText(readRemote(seen.remote), asked.auth);
-    const { facts } = await deps.adoptRemote(asked);
+    const { facts, adoptedAt, tookOver } = await deps.adoptRemote({
+      ...asked,
+      claim: seen.facts.claim ?? null,
+      takeOver,
+    });
+    // What the other instance landed is none of ours, whatever its tasks are called.
+    const taken = tookOver ? { adoptedAt } : {};
     const changed = await transaction(deps.pool, async (tx) => {
       const { repo, config } = await judged(tx, id, body);
-      return sameValue(access(repo, config), asked) ? store(tx, id, { config, facts }) : null;
+      return sameValue(access(repo, config), asked) ? store(tx, id, { config, facts, ...taken }) : null;
     });
     if (changed !== null) return changed;
   }
@@ -100,7 +115,7 @@ async function judged(tx: Tx, id: string, body: PatchRepo): Promise<{ repo: Repo
   return { repo, config: draft };
 }
 
-async function store(tx: Tx, id: string, patch: Parameters<typeof updateRepo>[2]): Promise<Repo> {
+async function store(tx: Db, id: string, patch: Parameters<typeof updateRepo>[2]): Promise<Repo> {
   const changed = await updateRepo(tx, id, patch);
   if (changed === null) throw new SignalboxError('internal', `repository ${id} was not stored`);
   return changed;

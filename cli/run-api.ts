@@ -4,6 +4,7 @@ import { adoptRemote, createGitReader, gitHostFor } from '../activities/git/inde
 import { hostPaths } from '../activities/paths.js';
 import { createServer } from '../api/server.js';
 import { SignalboxError } from '../domain/errors.js';
+import { instanceId } from '../store/instance.js';
 import { createPool } from '../store/db.js';
 import { migrate } from '../store/migrate.js';
 import { connectTemporal, prepareTemporal } from '../worker/temporal.js';
@@ -37,7 +38,7 @@ export async function runApi(environment: Environment, options: ApiOptions): Pro
     pool,
     temporal: new Client({ connection, namespace: temporal.namespace }),
     settings,
-    adoptRemote: async (request) => adoptRemote(git, request),
+    adoptRemote: async (request) => adoptRemote(git, { ...request, instance: await instanceId(pool) }),
     gitReader: createGitReader(git),
     version: version(),
     allowedHosts: options.allowHost,

@@ -29,6 +29,10 @@ export interface RepoFacts {
   local: boolean;
   /** A local remote with a work tree whose HEAD is the base branch. */
   checkedOut: boolean;
+  /** The commit on the remote that names this instance; absent where it was registered before there was one. */
+  owner?: string;
+  /** What that commit is made of, beside the name of the instance. */
+  claim?: string;
   /** The last valid `.signalbox/pipeline.yaml` of base; absent when there never was one. */
   lastPipeline?: Pipeline;
 }

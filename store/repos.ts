@@ -7,7 +7,8 @@ const COLUMNS = `id, remote, remote_key AS "remoteKey", base, prefix, config, fa
 
 /**
  * Stores a repository. `created: false` = the id was there already; the caller compares the content.
- * Throws `conflict` when the same remote and base belong to another id.
+ * Throws `conflict` when the same remote and base belong to another id, or the same remote and prefix: the heads of both
+ * would have the same names.
  */
 export async function insertRepo(pool: Pool, repo: Omit<Repo, 'createdAt'>): Promise<{ repo: Repo; created: boolean }> {
   return transaction(pool, async (tx) => {
@@ -16,6 +17,10 @@ export async function insertRepo(pool: Pool, repo: Omit<Repo, 'createdAt'>): Pro
     if (existing !== null) return { repo: existing, created: false };
     const other = await findRepoByRemote(tx, repo.remoteKey, repo.base);
     if (other !== null) throw sameRemote(other.id);
+    const twin = await queryOne<{ id: string }>(tx, 'SELECT id FROM repos WHERE remote_key = $1 AND prefix = $2', [
+      ...[repo.remoteKey, repo.prefix],
+    ]);
+    if (twin !== null) throw samePrefix(twin.id, repo.prefix);
     const row = await queryOne<Repo>(
       tx,
       `INSERT INTO repos (id, remote, remote_key, base, prefix, config, facts, adopted_at)
@@ -32,6 +37,11 @@ export async function insertRepo(pool: Pool, repo: Omit<Repo, 'createdAt'>): Pro
 
 const sameRemote = (id: string): SignalboxError =>
   new SignalboxError('conflict', `this remote and base branch belong to the repository ${id}`, { repo: id });
+
+function samePrefix(id: string, prefix: string): SignalboxError {
+  const message = `the repository ${id} of the same remote names its work items ${prefix}-… too; give another prefix`;
+  return new SignalboxError('conflict', message, { faults: [{ field: 'workItemPrefix', value: prefix, message }] });
+}
 
 export async function getRepo(db: Db, id: string): Promise<Repo | null> {
   return queryOne<Repo>(db, `SELECT ${COLUMNS} FROM repos WHERE id = $1`, [id]);

@@ -5,9 +5,11 @@ import { checkRemote, pathKey } from '../../domain/remotes.js';
 import type { Repo, RepoAuth, RepoFacts } from '../../domain/repos.js';
 import { contentId } from '../../domain/content-id.js';
 import { authFault } from './auth.js';
+import { fenceUpdate } from './fence.js';
 import { withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
-import { listRemote, openRemote, push, readRemote, type Remote } from './remote.js';
+import { claimRemote } from './owner.js';
+import { baseRef, listRemote, openRemote, push, readRemote, tipRef, type RefUpdate, type Remote } from './remote.js';
 import { gitDirOf } from './stale-locks.js';
 
 export interface AdoptRequest {
@@ -15,12 +17,20 @@ export interface AdoptRequest {
   base: string;
   auth: RepoAuth;
   checkout: null | 'update';
+  /** Id of this instance. */
+  instance: string;
+  /** The claim of ours that is stored; null = none. */
+  claim: string | null;
+  /** Take the remote from another instance that lands on it. */
+  takeOver?: boolean;
 }
 
 export interface Adoption {
   facts: RepoFacts;
   /** Base now: where the audit begins. */
   adoptedAt: string;
+  /** It is another claim than the stored one: another instance had it until now. */
+  tookOver: boolean;
   /** Equal for all spellings of this remote. */
   remoteKey: string;
 }
@@ -30,7 +40,7 @@ const FALLBACK = { headsPrefix: 'refs/heads/signalbox/heads/', tipPrefix: 'refs/
 
 /**
  * Throws `not-acceptable` (a hostile address, a remote that refuses what landing needs) or `unreachable-remote` with
- * git's reason. Safe to repeat: a tip ref that is there is kept.
+ * git's reason, `conflict` where another instance lands on it. Safe to repeat: a tip ref that is there is kept.
  */
 export async function adoptRemote(host: GitHost, request: AdoptRequest): Promise<Adoption> {
   const checked = checkRemote(request.remote);
@@ -50,8 +60,8 @@ export async function adoptRemote(host: GitHost, request: AdoptRequest): Promise
     throw new SignalboxError('not-acceptable', `checkout: ${reason}`, fault('checkout', reason));
   }
   const facts = { local: remote.local, checkedOut };
-  const prefixes = await probe(host, provisional(request, key, { ...CUSTOM, ...facts }));
-  return { facts: { ...prefixes, ...facts }, adoptedAt, remoteKey: key };
+  const taken = await probe(host, provisional(request, key, { ...CUSTOM, ...facts }), request);
+  return { facts: { ...taken.facts, ...facts }, adoptedAt: taken.base, tookOver: taken.tookOver, remoteKey: key };
 }
 
 const fault = (field: string, message: string): { faults: { field: string; message: string }[] } => ({
@@ -88,13 +98,14 @@ async function headBranch(host: GitHost, remote: Remote): Promise<string | null>
 }
 
 /** Writes what landing needs, as far as it must be there: the tip ref stays, a probe of a head is taken away. */
-async function probe(host: GitHost, repo: Repo): Promise<Prefixes> {
+async function probe(host: GitHost, repo: Repo, request: AdoptRequest): Promise<Taken> {
   return withGate(host, repo, async (gate) => {
     try {
       const reasons: string[] = [];
       for (const prefixes of [CUSTOM, FALLBACK]) {
-        const refused = await probeWith(gate, prefixes);
-        if (refused === null) return prefixes;
+        const named: Gate = { ...gate, repo: { ...repo, facts: { ...repo.facts, ...prefixes } } };
+        const refused = await probeWith(named, request);
+        if (typeof refused !== 'string') return refused;
         reasons.push(refused);
       }
       const reason = reasons.join('; ');
@@ -109,12 +120,22 @@ async function probe(host: GitHost, repo: Repo): Promise<Prefixes> {
   });
 }
 
-type Prefixes = Pick<RepoFacts, 'headsPrefix' | 'tipPrefix'>;
+interface Taken {
+  facts: Pick<RepoFacts, 'headsPrefix' | 'tipPrefix'> & Required<Pick<RepoFacts, 'owner' | 'claim'>>;
+  tookOver: boolean;
+  /** Base, read when nobody else could land any more. */
+  base: string;
+}
 
-/** The rule that refuses a ref that landing needs, or null. */
-async function probeWith(gate: Gate, { headsPrefix, tipPrefix }: Prefixes): Promise<string | null> {
-  const tip = `${tipPrefix}${gate.repo.base}`;
-  const base = `refs/heads/${gate.repo.base}`;
+/** What was found, or the rule that refuses a ref that landing needs. */
+async function probeWith(gate: Gate, { instance, claim, takeOver = false }: AdoptRequest): Promise<Taken | string> {
+  const { headsPrefix, tipPrefix } = gate.repo.facts;
+  const tip = tipRef(gate.repo);
+  const base = baseRef(gate.repo);
+  const fence = (): Promise<RefUpdate[]> => fenceUpdate(gate);
+  // The first question: what another instance has is not written to.
+  const claimed = await claimRemote(gate, { instance, claim, takeOver, fence });
+  if ('refused' in claimed) return claimed.refused;
   const found = await readRemote(gate, [base, tip]);
   const oid = found.get(base);
   if (oid === undefined) throw new SignalboxError('unreachable-remote', `there is no branch ${gate.repo.base}`);
@@ -127,7 +148,12 @@ async function probeWith(gate: Gate, { headsPrefix, tipPrefix }: Prefixes): Prom
   const made = await push(gate, [{ ref: probeRef, oid, expect: null }]);
   if (made.kind !== 'pushed') return `${headsPrefix}…: ${reasonOf(made)}`;
   const removed = await push(gate, [{ ref: probeRef, oid: '', expect: oid }]);
-  return removed.kind === 'pushed' ? null : `heads cannot be removed again: ${reasonOf(removed)}`;
+  if (removed.kind !== 'pushed') return `heads cannot be removed again: ${reasonOf(removed)}`;
+  return {
+    facts: { headsPrefix, tipPrefix, owner: claimed.owner, claim: claimed.claim },
+    tookOver: claimed.tookOver,
+    base: oid,
+  };
 }
 
 const reasonOf = (pushed: Awaited<ReturnType<typeof push>>): string =>

@@ -4,9 +4,10 @@ import { SignalboxError } from '../../domain/errors.js';
 import { ourIdent } from '../../domain/merge-queue/commit.js';
 import type { FenceResult, LandingPlan } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
-import { treeOf, baseMissing, pushRefused, resolvePlan, tipMissing } from './resolve.js';
+import { treeOf, baseMissing, pushRefused, remoteTaken, resolvePlan, tipMissing } from './resolve.js';
 import { writeCommit, type Gate } from './gate.js';
-import { baseRef, push, readRemote, tipRef } from './remote.js';
+import { ownerRef, takenOver } from './owner.js';
+import { baseRef, push, readRemote, tipRef, type RefUpdate } from './remote.js';
 import { clearRemoteLocks } from './stale-locks.js';
 
 const ROUNDS = 5;
@@ -15,7 +16,7 @@ const ROUNDS = 5;
 export async function fence(gate: Gate, plan: LandingPlan | null): Promise<FenceResult> {
   const locked = await clearRemoteLocks(gate);
   if (locked !== null) return { kind: 'blocked', block: locked };
-  const refs = [baseRef(gate.repo), tipRef(gate.repo)];
+  const refs = [baseRef(gate.repo), tipRef(gate.repo), ownerRef(gate.repo.facts)];
   for (let round = 0; round < ROUNDS; round += 1) {
     const found = await readRemote(gate, refs);
     const base = found.get(refs[0] ?? '');
@@ -24,6 +25,10 @@ export async function fence(gate: Gate, plan: LandingPlan | null): Promise<Fence
       const landed = plan === null ? null : await resolvePlan(gate, plan);
       if (landed?.kind === 'landed') return landed;
       return { kind: 'blocked', block: base === undefined ? baseMissing(gate) : tipMissing(gate, base) };
+    }
+    if (takenOver(gate, found)) {
+      const landed = plan === null ? null : await resolvePlan(gate, plan);
+      return landed?.kind === 'landed' ? landed : { kind: 'blocked', block: remoteTaken(gate) };
     }
     const nonce = await nonceCommit(gate, tip);
     crashPoint('fence-before-push');
@@ -37,6 +42,13 @@ export async function fence(gate: Gate, plan: LandingPlan | null): Promise<Fence
     return { kind: 'not-landed', tip: resolution.state.tip };
   }
   throw new SignalboxError('git-infrastructure', 'the fence could not be taken: its ref does not hold still');
+}
+
+/** What a push must carry for whoever planned with the tip of now to fail. */
+export async function fenceUpdate(gate: Gate): Promise<RefUpdate[]> {
+  const ref = tipRef(gate.repo);
+  const tip = (await readRemote(gate, [ref])).get(ref);
+  return tip === undefined ? [] : [{ ref, oid: await nonceCommit(gate, tip), expect: tip }];
 }
 
 /** A commit that nobody else makes, on top of the tip that it replaces. */

@@ -7,8 +7,10 @@ import { crashPoint } from '../crash-points.js';
 import { lastWords } from './command.js';
 import { withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
+import { ownerRef, takenOver } from './owner.js';
 import { readRange } from './range.js';
 import { baseRef, headRef, listRemote, push, readRemote, UPLOAD_PACK } from './remote.js';
+import { remoteTaken } from './resolve.js';
 import { rangeFault } from './validate.js';
 
 const IMPORT_TIMEOUT = 5 * 60_000;
@@ -116,7 +118,9 @@ export async function pushHead(
 ): Promise<PushHeadResult> {
   return withGate(host, repo, async (gate) => {
     const ref = headRef(repo, workItem);
-    const before = (await listRemote(host, gate.remote, [ref])).get(ref) ?? null;
+    const found = await listRemote(host, gate.remote, [ref, ownerRef(repo.facts)]);
+    if (takenOver(gate, found)) return { kind: 'refused', reason: remoteTaken(gate).reason };
+    const before = found.get(ref) ?? null;
     if (before === head) return { kind: 'pushed', head };
     if (expect !== undefined && before !== expect) return { kind: 'lease-lost', found: before };
     crashPoint('head-before-push');

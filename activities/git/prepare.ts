@@ -12,8 +12,9 @@ import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
 import { findLanding } from './proof.js';
 import { readRange, type Range } from './range.js';
+import { ownerRef, takenOver } from './owner.js';
 import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
-import { baseMissing, baseRewound, tipMissing, type RemoteState } from './resolve.js';
+import { baseMissing, baseRewound, remoteTaken, tipMissing, type RemoteState } from './resolve.js';
 import { rangeFault } from './validate.js';
 
 export async function prepare(
@@ -64,10 +65,13 @@ async function openState(
   request: EnqueueRequest,
   acceptTip: string | null,
 ): Promise<RemoteState | QueueBlock> {
+  const { owner } = gate.repo.facts;
   const refs = [baseRef(gate.repo), tipRef(gate.repo), headRef(gate.repo, request.workItem)];
+  if (owner !== undefined) refs.push(ownerRef(gate.repo.facts));
   const found = await readRemote(gate, refs, request.head);
   const base = found.get(baseRef(gate.repo));
   if (base === undefined) return baseMissing(gate);
+  if (takenOver(gate, found)) return remoteTaken(gate);
   const anchor = acceptTip ?? (await records.lastLanding(request.repo, request.base))?.commit ?? gate.repo.adoptedAt;
   if (!(await isAncestor(gate, anchor, base))) return baseRewound(gate, base, anchor);
   let tip = found.get(tipRef(gate.repo));

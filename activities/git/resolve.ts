@@ -2,6 +2,7 @@
  * What became of a plan, read from the remote alone; the order of the questions is the protocol:
  *   M in base                             → landed
  *   M behind the tip ref, not in base     → rewound: somebody took it off base; never pushed again
+ *   another instance took the remote over → blocked: what base has since is not ours
  *   a landing commit carries the entry    → landed (as another plan of the same entry)
  *   base and tip as the plan has them     → not-landed: may be pushed
  *   anything else                         → stale: fence, plan again
@@ -9,6 +10,7 @@
 import type { Landing, LandingPlan, QueueBlock } from '../../domain/merge-queue/types.js';
 import { readCommit, isAncestor, writeCommit, type Gate } from './gate.js';
 import { findLanding, publishedVerdict } from './proof.js';
+import { ownerRef, takenOver } from './owner.js';
 import { baseRef, push, readRemote, tipRef } from './remote.js';
 import { ourIdent } from '../../domain/merge-queue/commit.js';
 
@@ -24,7 +26,7 @@ export type Resolution =
   | { kind: 'stale'; state: RemoteState; reason: string };
 
 export async function resolvePlan(gate: Gate, plan: LandingPlan): Promise<Resolution> {
-  const refs = [baseRef(gate.repo), tipRef(gate.repo)];
+  const refs = [baseRef(gate.repo), tipRef(gate.repo), ownerRef(gate.repo.facts)];
   for (let look = 0; ; look += 1) {
     const found = await readRemote(gate, refs);
     const base = found.get(refs[0] ?? '');
@@ -34,6 +36,7 @@ export async function resolvePlan(gate: Gate, plan: LandingPlan): Promise<Resolu
       if (tip !== undefined) await bringTipUp(gate, plan, tip);
       return { kind: 'landed', landing: landingOf(gate, plan) };
     }
+    if (takenOver(gate, found)) return { kind: 'blocked', block: remoteTaken(gate) };
     if (tip === undefined) return { kind: 'blocked', block: tipMissing(gate, base) };
     if (await isAncestor(gate, plan.commit, tip)) {
       // A listing reads base before the tip, so a landing in between looks like this once.
@@ -105,6 +108,15 @@ export const tipMissing = (gate: Gate, base: string): QueueBlock =>
     reason: `the remote lost ${tipRef(gate.repo)}, which remembers what landed`,
     clearedBy: `signalbox resume ${gate.repo.id} --accept-tip ${base}`,
     baseOid: base,
+  });
+
+/** Clears by itself: the next look finds it ours again. */
+export const remoteTaken = (gate: Gate): QueueBlock =>
+  block(gate, {
+    code: 'remote-taken',
+    reason: `another Signalbox instance has taken ${gate.repo.remote} over; \`signalbox repo change ${gate.repo.id} --take-over\` takes it back`,
+    clearedBy: null,
+    baseOid: null,
   });
 
 export const pushRefused = (gate: Gate, base: string, reason: string): QueueBlock =>

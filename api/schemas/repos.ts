@@ -80,6 +80,9 @@ const settings = {
     }),
   ),
   settings: Later('Settings of this repository alone.'),
+  takeOver: Type.Optional(
+    Type.Boolean({ description: 'Land on the remote from now on, although another Signalbox instance does.' }),
+  ),
 };
 
 export const CreateRepo = closed({

@@ -1,16 +1,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { List, RepoAnswer } from '../answers.js';
-import { at } from '../client.js';
+import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
 import { fields, table } from '../output.js';
 import { readPipelineFile } from '../pipeline-file.js';
 import { collect, parseNamedCommand, splitWords } from '../words.js';
 
-interface AddOptions extends ClientOptions {
-  remote: string;
-  base: string;
-  prefix?: string;
+interface ConfigOptions extends ClientOptions {
   check?: string[];
   strategy?: string;
   setup?: string;
@@ -18,6 +15,13 @@ interface AddOptions extends ClientOptions {
   authRef?: string;
   checkout?: string;
   pipeline?: string;
+  takeOver?: boolean;
+}
+
+interface AddOptions extends ConfigOptions {
+  remote: string;
+  base: string;
+  prefix?: string;
 }
 
 /** A path is meant from here; anything that looks like an address stays as it is. */
@@ -30,13 +34,38 @@ async function addBody(id: string, options: AddOptions): Promise<Record<string, 
     remote: remoteAddress(options.remote),
     base: options.base,
     workItemPrefix: options.prefix,
+    ...(await configBody(options)),
+  };
+}
+
+/** What is given; `none` takes away what can be absent. */
+async function configBody(options: ConfigOptions): Promise<Record<string, unknown>> {
+  return {
     checks: options.check?.map((text) => ({ kind: 'command', ...parseNamedCommand(text) })),
     merge: options.strategy === undefined ? undefined : { strategy: options.strategy },
-    setup: options.setup === undefined ? undefined : { command: splitWords(options.setup) },
+    setup: unlessNone(options.setup, (text) => ({ command: splitWords(text) })),
     auth: options.auth === undefined ? undefined : { kind: options.auth, ref: options.authRef },
-    checkout: options.checkout,
-    pipeline: options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline),
+    checkout: unlessNone(options.checkout, (mode) => mode),
+    pipeline: await unlessNone(options.pipeline, readPipelineFile),
+    takeOver: options.takeOver,
   };
+}
+
+function unlessNone<T>(text: string | undefined, read: (text: string) => T): T | null | undefined {
+  if (text === undefined) return undefined;
+  return text === 'none' ? null : read(text);
+}
+
+function withConfigOptions(command: Command): Command {
+  return command
+    .option('--check <name=command>', 'required for landing (again for more)', collect)
+    .option('--strategy <strategy>', 'auto, rebase-ff, merge or squash')
+    .option('--setup <command>', 'run once per clone and per checked tree; or none')
+    .option('--auth <kind>', 'none, token, ssh-key or helper')
+    .option('--auth-ref <ref>', 'env:NAME or file:PATH')
+    .option('--checkout <mode>', 'update: keep a checked-out remote in step; or none')
+    .option('--pipeline <file>', 'stages of its tasks (YAML or JSON); none = that of the repository itself')
+    .option('--take-over', 'land on the remote although another instance does');
 }
 
 function repoText(repo: RepoAnswer): string {
@@ -53,24 +82,27 @@ function repoText(repo: RepoAnswer): string {
 
 export function registerRepoCommands(program: Command, context: CommandContext): void {
   const repo = program.command('repo').description('register repositories');
-  clientCommand(repo, 'add', 'register a repository')
+  const add = clientCommand(repo, 'add', 'register a repository')
     .argument('<id>', 'short name, like web')
     .requiredOption('--remote <address>', 'path or URL of the git remote')
     .option('--base <branch>', 'branch that landings reach', 'main')
-    .option('--prefix <prefix>', 'of work items, like ET')
-    .option('--check <name=command>', 'required for landing (again for more)', collect)
-    .option('--strategy <strategy>', 'auto, rebase-ff, merge or squash')
-    .option('--setup <command>', 'run once per clone and per checked tree')
-    .option('--auth <kind>', 'none, token, ssh-key or helper')
-    .option('--auth-ref <ref>', 'env:NAME or file:PATH')
-    .option('--checkout <mode>', 'update: keep a checked-out remote in step')
-    .option('--pipeline <file>', 'stages of its tasks (YAML or JSON)')
-    .action((id: string, options: AddOptions) =>
-      withClient(context, options, async ({ client, show }) => {
-        const added = await client.send<RepoAnswer>('POST', at('repos'), await addBody(id, options));
-        show(added, () => repoText(added));
-      }),
-    );
+    .option('--prefix <prefix>', 'of work items, like ET');
+  withConfigOptions(add).action((id: string, options: AddOptions) =>
+    withClient(context, options, async ({ client, show }) => {
+      const added = await client.send<RepoAnswer>('POST', at('repos'), await addBody(id, options));
+      show(added, () => repoText(added));
+    }),
+  );
+  const change = clientCommand(repo, 'change', 'change what is given; the rest stays');
+  withConfigOptions(change.argument('<id>')).action((id: string, options: ConfigOptions) =>
+    withClient(context, options, async ({ client, show }) => {
+      const body = await configBody(options);
+      if (Object.values(body).every((value) => value === undefined))
+        throw new UsageError('say what to change; --help lists it');
+      const changed = await client.send<RepoAnswer>('PATCH', at('repos', id), body);
+      show(changed, () => repoText(changed));
+    }),
+  );
   clientCommand(repo, 'list', 'registered repositories').action((options: ClientOptions) =>
     withClient(context, options, async ({ client, show }) => {
       const list = await client.get<List<RepoAnswer>>(at('repos'));

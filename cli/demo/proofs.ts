@@ -81,8 +81,13 @@ const PROOFS: Record<string, Prover> = {
     );
   },
   'base and fence agree': async ({ remote }) => {
-    const [main, tip] = lines(await demoGit(remote, ['rev-parse', 'refs/heads/main', 'refs/signalbox/tip/main']));
-    return verdict(main === tip, [`main ${main ?? ''}, tip ${tip ?? ''}`], String(main).slice(0, 12));
+    // The tip ref is at base, or, where the fence was taken, at a commit over base with the same tree.
+    const refs = ['refs/heads/main', 'refs/signalbox/tip/main'];
+    const trees = lines(await demoGit(remote, ['rev-parse', ...refs.map((ref) => `${ref}^{tree}`)]));
+    const beyond = await demoGit(remote, ['rev-list', '--count', refs[0] ?? '', `^${refs[1] ?? ''}`]);
+    const [main, tip] = lines(await demoGit(remote, ['rev-parse', ...refs]));
+    const agree = trees[0] === trees[1] && beyond.trim() === '0';
+    return verdict(agree, [`main ${main ?? ''}, tip ${tip ?? ''}`], String(main).slice(0, 12));
   },
   'the repository is sound': async ({ remote }) => {
     await demoGit(remote, ['fsck', '--full', '--strict', '--no-dangling']);

@@ -3,6 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { adoptRemote, gitHostFor } from '../../activities/git/index.js';
 import { hostPaths } from '../../activities/paths.js';
+import { instanceId } from '../../store/instance.js';
 import { listProfiles } from '../../store/agent-profiles.js';
 import type { Pool } from '../../store/db.js';
 import { listRepos } from '../../store/repos.js';
@@ -45,11 +46,19 @@ async function findProgram(program: string, searchPath: string): Promise<string 
 async function checkRemotes(pool: Pool, environment: Environment, dataDir: string): Promise<Check[]> {
   const repos = await listRepos(pool);
   if (repos.length === 0) return [note('repositories', 'none yet: signalbox repo add ID --remote URL --base main')];
+  const instance = await instanceId(pool);
   const host = gitHostFor({ paths: hostPaths(dataDir), lookup: (name) => environment.variables[name] });
   const checks = await Promise.all(
-    repos.map(async ({ id, remote, base, config }) =>
+    repos.map(async ({ id, remote, base, config, facts }) =>
       guarded(`repository ${id}`, `see that this machine may read and push to ${remote}`, async () => {
-        await adoptRemote(host, { remote, base, auth: config.auth, checkout: config.checkout });
+        await adoptRemote(host, {
+          remote,
+          base,
+          auth: config.auth,
+          checkout: config.checkout,
+          instance,
+          claim: facts.claim ?? null,
+        });
         return [ok(`repository ${id}`, `${remote}, ${base}: readable and takes what landing needs`)];
       }),
     ),

@@ -125,6 +125,8 @@ export type BlockCode =
   | 'foreign-lock'
   | 'tip-missing'
   | 'push-refused'
+  /** Another instance lands on the remote now. */
+  | 'remote-taken'
   /** The store does not take an outcome, for a reason that waiting does not mend. */
   | 'record-refused';
 

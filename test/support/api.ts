@@ -12,6 +12,7 @@ import type { App } from '../../api/context.js';
 import type { ApiDeps } from '../../api/deps.js';
 import { createServer } from '../../api/server.js';
 import { parseSettings } from '../../domain/settings.js';
+import { instanceId } from '../../store/instance.js';
 import { createToken } from '../../store/tokens.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
 import { connectTemporal, type TestTemporal } from './temporal.js';
@@ -60,7 +61,7 @@ export async function startApi(
     pool: database.pool,
     temporal: temporal.client,
     settings: parseSettings(env),
-    adoptRemote: (request) => adoptRemote(git, request),
+    adoptRemote: async (request) => adoptRemote(git, { ...request, instance: await instanceId(database.pool) }),
     gitReader: createGitReader(git),
     version: '0.0.0-test',
     allowedHosts: ['signalbox.test'],

@@ -35,7 +35,7 @@ export async function expectNothingLeft(instance: Instance, remote: string): Pro
   ];
   await instance.until('no clone, no export', left, (found) => found.length === 0, 30_000);
   const refs = (await demoGit(remote, ['for-each-ref', '--format=%(refname)'])).split('\n').filter(Boolean);
-  for (const ref of refs) expect(ref).toMatch(/^refs\/(heads\/main|signalbox\/(heads\/ET-\d+|tip\/main))$/);
+  for (const ref of refs) expect(ref).toMatch(/^refs\/(heads\/main|signalbox\/(heads\/ET-\d+|tip\/main|owner))$/);
 }
 
 /** Processes marked with a run of this instance: their environment names a run directory below its data directory. */

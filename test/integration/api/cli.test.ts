@@ -48,6 +48,8 @@ it('walks from a repository to a task', async () => {
     [['freeze', 'web', '--reason', 'release'], /web {2}frozen/],
     [['unfreeze', 'web'], /web {2}running/],
     [['repo', 'list'], /web +main +auto +unit/],
+    [['repo', 'change', 'web', '--strategy', 'squash', '--setup', 'npm ci'], /strategy +squash/],
+    [['repo', 'change', 'web', '--setup', 'none', '--strategy', 'auto'], /strategy +auto/],
     [['token', 'create', 'ci', '--scope', 'tasks:read'], /sbx_/],
     [['token', 'list'], /ci +valid/],
     [['agent-profile', 'list'], /default +command +m1/],
@@ -92,6 +94,7 @@ it.each([
   [['task', 'show', 'nonsense'], 'error: nonsense: a task is named like web/ET-012\n'],
   [['task', 'approve', 'web/ET-001'], 'error: web/ET-001 does not wait for an approval: it is queued in created\n'],
   [['task', 'log', 'web/ET-001'], 'error: web/ET-001 has no run yet\n'],
+  [['repo', 'change', 'web'], 'error: say what to change; --help lists it\n'],
   [['repo', 'remove', 'web'], 'error: web has live tasks: web/ET-001, web/ET-002\n'],
 ])('says in short why %s fails', async (args, err) => {
   expect(await run(args)).toEqual({ code: 1, out: '', err });

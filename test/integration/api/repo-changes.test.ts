@@ -2,6 +2,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createServer } from '../../../api/server.js';
+import { demoGit } from '../../../cli/demo/git.js';
 import type { EnqueueRequest } from '../../../domain/merge-queue/types.js';
 import { getEntry, insertEntry, settleEntry } from '../../../store/merge-entries.js';
 import { mirrorQueue } from '../../../store/merge-queues.js';
@@ -63,6 +64,52 @@ describe('a change', () => {
       setup: { command: ['npm', 'ci'] },
       facts: { lastPipeline, headsPrefix: 'refs/signalbox/heads/' },
     });
+  });
+});
+
+describe('a remote', () => {
+  const theirs = async (name: string): Promise<string> => {
+    const remote = await api.newRemote(name);
+    const message = ['-m', 'Owner', '-m', 'Signalbox-Instance: of-others'];
+    const commit = await demoGit(remote, ['commit-tree', 'main^{tree}', ...message]);
+    await demoGit(remote, ['update-ref', 'refs/signalbox/owner', commit.trim()]);
+    return remote;
+  };
+
+  it('that another instance lands on is refused, with nothing stored or written, until it is taken over', async () => {
+    const remote = await theirs('shared');
+    const refs = await demoGit(remote, ['for-each-ref']);
+    const refused = await api.call('POST', '/api/repos', { id: 'shared', remote });
+    expect(refused.json).toMatchObject({ status: 409, code: 'conflict', faults: [{ field: 'remote' }] });
+    expect(refused.text).toContain('of-others');
+    expect((await api.call('GET', '/api/repos/shared')).status).toBe(404);
+    expect(await demoGit(remote, ['for-each-ref'])).toBe(refs);
+    const taken = await api.call('POST', '/api/repos', { id: 'shared', remote, takeOver: true });
+    expect(taken.status).toBe(201);
+    expect((await api.call('POST', '/api/repos', { id: 'shared', remote })).status).toBe(200);
+  });
+
+  it('that was taken over by another instance begins anew when it is taken back', async () => {
+    const remote = await api.newRemote('back');
+    const added = await api.call('POST', '/api/repos', { id: 'back', remote });
+    const { adoptedAt } = added.json as { adoptedAt: string };
+    const tree = (await demoGit(remote, ['rev-parse', 'main^{tree}'])).trim();
+    const other = (await demoGit(remote, ['commit-tree', tree, '-p', adoptedAt, '-m', 'Of the other'])).trim();
+    for (const ref of ['refs/signalbox/owner', 'refs/heads/main']) await demoGit(remote, ['update-ref', ref, other]);
+    expect((await api.call('PATCH', '/api/repos/back', { checkout: null })).status).toBe(409);
+    const back = await api.call('PATCH', '/api/repos/back', { takeOver: true });
+    expect([back.status, back.json]).toMatchObject([200, { adoptedAt: other }]);
+    expect((await api.call('PATCH', '/api/repos/back', { takeOver: true })).json).toMatchObject({ adoptedAt: other });
+  });
+
+  it('whose work items would have the names of another repository’s on it is refused', async () => {
+    const remote = await api.newRemote('bases');
+    await demoGit(remote, ['branch', 'next', 'main']);
+    expect((await api.call('POST', '/api/repos', { id: 'bases', remote })).status).toBe(201);
+    const twin = await api.call('POST', '/api/repos', { id: 'bases-next', remote, base: 'next' });
+    expect(twin.json).toMatchObject({ status: 409, faults: [{ field: 'workItemPrefix', value: 'ET' }] });
+    const other = { id: 'bases-next', remote, base: 'next', workItemPrefix: 'NX' };
+    expect((await api.call('POST', '/api/repos', other)).status).toBe(201);
   });
 });
 

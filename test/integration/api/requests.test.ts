@@ -96,6 +96,7 @@ const REQUESTS: Request[] = [
       later('limits.activeTasks', 3),
       later('limits.waitingForPeople', 3),
       ['limits.other', 3],
+      ['takeOver', 'yes'],
       later('settings', { MAX_ATTEMPTS: '3' }),
       ['unheard', 1],
     ],

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pushHead } from '../../../activities/git/heads.js';
 import { adoptRemote, type AdoptRequest } from '../../../activities/git/adopt.js';
 import { createLandings } from '../../../activities/git/landing.js';
 import type { PublishResult } from '../../../domain/merge-queue/types.js';
@@ -14,7 +15,14 @@ beforeEach(() => {
 afterEach(() => world.cleanUp());
 
 const request = (over: Partial<AdoptRequest> = {}): AdoptRequest => ({
-  ...{ remote: world.remote, base: 'main', auth: { kind: 'none', ref: null }, checkout: null },
+  ...{
+    remote: world.remote,
+    base: 'main',
+    auth: { kind: 'none', ref: null },
+    checkout: null,
+    instance: 'ours',
+    claim: null,
+  },
   ...over,
 });
 
@@ -32,8 +40,12 @@ describe('adopting a remote', () => {
     const first = world.base();
     const adoption = await adoptRemote(world.host('one'), request());
     expect(adoption).toEqual({
-      facts: { headsPrefix: 'refs/signalbox/heads/', tipPrefix: 'refs/signalbox/tip/', local: true, checkedOut: false },
-      ...{ adoptedAt: first, remoteKey: `path:${world.remote}` },
+      facts: {
+        ...{ headsPrefix: 'refs/signalbox/heads/', tipPrefix: 'refs/signalbox/tip/', local: true, checkedOut: false },
+        owner: world.remoteRef('refs/signalbox/owner'),
+        claim: expect.any(String) as string,
+      },
+      ...{ adoptedAt: first, tookOver: false, remoteKey: `path:${world.remote}` },
     });
     expect(world.tip()).toBe(first);
     const moved = world.personPush({ x: 'x\n' });
@@ -41,7 +53,7 @@ describe('adopting a remote', () => {
     expect(again).toMatchObject({ adoptedAt: moved, remoteKey: adoption.remoteKey });
     expect(world.tip()).toBe(first);
     expect(git(world.remote, 'for-each-ref', '--format=%(refname)').split('\n')).toEqual([
-      ...['refs/heads/main', 'refs/signalbox/tip/main'],
+      ...['refs/heads/main', 'refs/signalbox/owner', 'refs/signalbox/tip/main'],
     ]);
     expect(readdirSync(path.join(world.root, 'host-one/gates')).filter((name) => name.endsWith('.git'))).toEqual([]);
   });
@@ -87,6 +99,55 @@ describe('adopting a remote', () => {
     expect(await landOne('ET-1')).toMatchObject({
       ...{ kind: 'blocked', block: { code: 'push-refused', reason: expect.stringContaining('protected') as string } },
     });
+  });
+
+  it('refuses a remote that another instance lands on, until it is taken over, and then stops the other one', async () => {
+    world.repo.facts = (await adoptRemote(world.host('one'), request())).facts;
+    const theirs = 'theirs';
+    await expect(adoptRemote(world.host('two'), request({ instance: theirs }))).rejects.toMatchObject({
+      ...{
+        code: 'conflict',
+        message: expect.stringMatching(/another Signalbox instance .*ours.*--take-over/) as string,
+      },
+    });
+    // Planned before it is taken over, pushed after.
+    const landings = createLandings(world.host('one'), world.records);
+    const head = world.head('ET-1', { x: 'x\n' });
+    const prepared = await landings.prepareLanding(world.request('ET-1', head), null);
+    if (prepared.kind !== 'planned') throw new Error(prepared.kind);
+    const taken = await adoptRemote(world.host('two'), request({ instance: theirs, takeOver: true }));
+    expect(taken).toMatchObject({ tookOver: true, adoptedAt: world.base() });
+    const blocked = { kind: 'blocked', block: { code: 'remote-taken', clearedBy: null } };
+    const verdict = { kind: 'none', tree: prepared.plan.tree } as const;
+    expect(await landings.publishLanding(prepared.plan, verdict)).toMatchObject(blocked);
+    expect(await landings.fenceLanding(world.repo.id, 'main', prepared.plan)).toMatchObject(blocked);
+    expect(await landings.prepareLanding(world.request('ET-1', head), null)).toMatchObject(blocked);
+    const before = world.remoteRef('refs/signalbox/heads/ET-1');
+    const pushed = await pushHead(world.host('one'), world.repo, 'ET-1', prepared.plan.commit);
+    expect(pushed).toMatchObject({ kind: 'refused', reason: expect.stringContaining('--take-over') as string });
+    expect([world.remoteRef('refs/signalbox/heads/ET-1'), world.base()]).toEqual([before, taken.adoptedAt]);
+    // Taken back: nothing lands until the new claim is stored; then the plan of before is fenced off, and a new one lands.
+    const claim = world.repo.facts.claim ?? null;
+    const back = await adoptRemote(world.host('one'), request({ claim, takeOver: true }));
+    expect(back).toMatchObject({
+      tookOver: true,
+      facts: { owner: expect.not.stringMatching(world.repo.facts.owner ?? '') as string },
+    });
+    expect(await landings.prepareLanding(world.request('ET-1', head), null)).toMatchObject(blocked);
+    // Whoever died before storing it finds the same again.
+    expect(await adoptRemote(world.host('one'), request({ claim }))).toEqual(back);
+    world.repo.facts = back.facts;
+    expect(await landings.publishLanding(prepared.plan, verdict)).toMatchObject({ kind: 'stale' });
+    expect(await landOne('ET-2')).toMatchObject({ kind: 'landed' });
+  });
+
+  it('has its name put back where somebody removed it, and says the same then', async () => {
+    const { facts } = await adoptRemote(world.host('one'), request());
+    git(world.remote, 'update-ref', '-d', 'refs/signalbox/owner');
+    world.repo.facts = facts;
+    expect(await landOne('ET-1')).toMatchObject({ kind: 'landed' });
+    const { claim = null } = facts;
+    expect((await adoptRemote(world.host('two'), request({ claim }))).facts).toEqual(facts);
   });
 
   function hook(body: string): void {

@@ -19,7 +19,14 @@ beforeEach(() => {
 afterEach(() => world.cleanUp());
 
 const request = (over: Partial<AdoptRequest>): AdoptRequest => ({
-  ...{ remote: world.remote, base: 'main', auth: { kind: 'none', ref: null }, checkout: null },
+  ...{
+    remote: world.remote,
+    base: 'main',
+    auth: { kind: 'none', ref: null },
+    checkout: null,
+    instance: 'ours',
+    claim: null,
+  },
   ...over,
 });
 
