@@ -1,6 +1,9 @@
 /** Entries of merge queues: what was asked for, and how each one left the queue. The first outcome stays. */
-import type { EnqueueRequest, MergeOutcome } from '../domain/merge-queue/types.js';
-import { execute, query, queryOne, type Db } from './db.js';
+import { randomUUID } from 'node:crypto';
+import type { EnqueueRequest, EntryEdit, MergeOutcome } from '../domain/merge-queue/types.js';
+import type { Priority } from '../domain/tasks.js';
+import { execute, query, queryOne, type Db, type Tx } from './db.js';
+import { addToOutbox } from './outbox.js';
 
 export interface MergeEntry {
   entry: string;
@@ -9,14 +12,14 @@ export interface MergeEntry {
   workItem: string;
   request: EnqueueRequest;
   outcome: MergeOutcome | null;
-  /** May land while base is frozen. */
-  fix: boolean;
+  /** What people decided about it. */
+  edit: EntryEdit;
   createdAt: string;
   settledAt: string | null;
 }
 
-const COLUMNS = `entry, repo, base, work_item AS "workItem", request, outcome, fix, created_at AS "createdAt",
-  settled_at AS "settledAt"`;
+const COLUMNS = `entry, repo, base, work_item AS "workItem", request, outcome, created_at AS "createdAt",
+  settled_at AS "settledAt", json_build_object('version', edits, 'priority', priority, 'fix', fix) AS edit`;
 
 /** Stores the request unless its entry is there; returns the row. */
 export async function insertEntry(db: Db, request: EnqueueRequest): Promise<MergeEntry | null> {
@@ -36,10 +39,38 @@ export async function getEntry(db: Db, entry: string): Promise<MergeEntry | null
   return queryOne<MergeEntry>(db, `SELECT ${COLUMNS} FROM merge_entries WHERE entry = $1`, [entry]);
 }
 
-/** Says whether the entry may land while base is frozen; false when it left its queue, or is not there. */
-export async function markFix(db: Db, entry: string, fix: boolean): Promise<boolean> {
-  const sql = 'UPDATE merge_entries SET fix = $2 WHERE entry = $1 AND outcome IS NULL';
-  return (await execute(db, sql, [entry, fix])) > 0;
+/**
+ * A person's word about an entry that waits, undefined = as it is; its queue is told. Null when it left the queue, or is
+ * not there.
+ */
+export async function editEntry(
+  tx: Tx,
+  entry: string,
+  { priority, fix }: { priority?: Priority | undefined; fix?: boolean | undefined },
+): Promise<MergeEntry | null> {
+  const edited = await queryOne<MergeEntry>(
+    tx,
+    `UPDATE merge_entries SET priority = coalesce($2, priority), fix = coalesce($3, fix), edits = edits + 1
+      WHERE entry = $1 AND outcome IS NULL RETURNING ${COLUMNS}`,
+    [entry, priority ?? null, fix ?? null],
+  );
+  if (edited !== null) await tellEdit(tx, entry);
+  return edited;
+}
+
+/** The task got a new priority: the last word counts, so what was said of its entries before is over. */
+export async function dropEntryPriorities(tx: Tx, repo: string, workItem: string): Promise<void> {
+  const rows = await query<{ entry: string }>(
+    tx,
+    `UPDATE merge_entries SET priority = NULL, edits = edits + 1
+      WHERE repo = $1 AND work_item = $2 AND outcome IS NULL AND priority IS NOT NULL RETURNING entry`,
+    [repo, workItem],
+  );
+  for (const { entry } of rows) await tellEdit(tx, entry);
+}
+
+async function tellEdit(tx: Tx, entry: string): Promise<void> {
+  await addToOutbox(tx, `entry:${entry}:${randomUUID()}`, 'entry-edited', { entry });
 }
 
 /** Entries of a task in a generation that are still in a queue. */

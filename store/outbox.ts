@@ -13,6 +13,8 @@ export interface OutboxPayloads {
   'run-granted': { workflowId: string; runId: string; host: string };
   /** The host of a running job went away or came back: its workflow is told what is so by then. */
   'host-changed': { runId: string };
+  /** Tell the queue of an entry what people decided about it, as the row has it then. */
+  'entry-edited': { entry: string };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }
 export type OutboxKind = keyof OutboxPayloads;

@@ -5,6 +5,7 @@ import type { Pipeline } from '../domain/pipeline/types.js';
 import { taskName, type Priority, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
 import { query, queryOne, type Db, type Tx } from './db.js';
 import { appendEvent } from './events.js';
+import { dropEntryPriorities } from './merge-entries.js';
 import { addToOutbox } from './outbox.js';
 
 /** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
@@ -142,6 +143,7 @@ export async function patchTask(tx: Tx, repo: string, workItem: string, patch: T
     [repo, workItem, patch.title ?? null, patch.description ?? null, patch.priority ?? null],
   );
   if (changed !== null) {
+    if (patch.priority !== undefined) await dropEntryPriorities(tx, repo, workItem);
     // The description is read from the row by each run; these two the workflow holds.
     if (patch.title !== undefined || patch.priority !== undefined) {
       await addToOutbox(tx, `change:${repo}/${workItem}:${randomUUID()}`, 'task-changed', { repo, workItem });

@@ -13,12 +13,13 @@ import type { Settings } from '../domain/settings.js';
 import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
 import { transaction, type Pool } from '../store/db.js';
 import { dropJob, hostOfRun } from '../store/jobs.js';
+import { getEntry } from '../store/merge-entries.js';
 import { queueBases } from '../store/merge-queues.js';
 import type { OutboxPayloads, OutboxRow } from '../store/outbox.js';
 import { getRepo } from '../store/repos.js';
 import { getTask } from '../store/tasks.js';
 import { controlQueue, mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
-import { changed, gateChanged, hostChanged, runGranted } from '../workflows/messages.js';
+import { changed, entryEdited, gateChanged, hostChanged, runGranted } from '../workflows/messages.js';
 import {
   SignalboxBranch,
   SignalboxRepo,
@@ -45,6 +46,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return tellGrant(deps, row.payload);
     case 'host-changed':
       return tellHost(deps, row.payload.runId);
+    case 'entry-edited':
+      return tellEdit(deps, row.payload.entry);
     case 'gate-changed':
       return tellQueues(deps, row.key, row.payload);
     default:
@@ -142,6 +145,18 @@ async function tellHost({ pool, client }: EffectDeps, runId: string): Promise<vo
     await client.workflow.getHandle(job.workflowId).signal(hostChanged, { runId, away: job.away });
   } catch (err) {
     if (!(err instanceof WorkflowNotFoundError)) throw err; // the sweep gives such a run up
+  }
+}
+
+/** Read now, with its version. */
+async function tellEdit({ pool, client }: EffectDeps, id: string): Promise<void> {
+  const row = await getEntry(pool, id);
+  if (row === null || row.outcome !== null) return;
+  try {
+    const queue = client.workflow.getHandle(mergeQueueWorkflowId(row.repo, row.base));
+    await queue.signal(entryEdited, { id, edit: row.edit });
+  } catch (err) {
+    if (!(err instanceof WorkflowNotFoundError)) throw err; // the next enqueue of the entry brings it along
   }
 }
 

@@ -60,9 +60,9 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let shown = '';
 
   setHandler(queueState, () => queueView(state, Date.now()));
-  setHandler(enqueue, (request, now) => {
+  setHandler(enqueue, (request, now, edit) => {
     times = now ?? times;
-    inbox.push({ kind: 'enqueue', request });
+    inbox.push({ kind: 'enqueue', request, edit });
   });
   setHandler(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
   setHandler(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));

@@ -103,8 +103,11 @@ export interface ExplainLink {
 export const explain = defineQuery<{ chain: ExplainLink[] }>('explain');
 
 // mergeQueue
-/** The times of the sender's settings come along: a queue never ends, and settings change. */
-export const enqueue = defineSignal<[EnqueueRequest, QueueTimes?]>('enqueue');
+/**
+ * The times of the sender's settings come along: a queue never ends, and settings change. So does what people decided
+ * about the entry: a queue that is begun anew knows nothing of it.
+ */
+export const enqueue = defineSignal<[EnqueueRequest, QueueTimes?, EntryEdit?]>('enqueue');
 export interface Withdraw {
   /** Entry id. */
   id: string;

@@ -14,7 +14,7 @@ export function landingRecords(pool: Pool): LandingRecords {
     landingOfEntry: (entry) => findLandingByEntry(pool, entry),
     landingOfTask: (repo, workItem, generation) => findLandingByGeneration(pool, repo, workItem, generation),
     activeGates: (repo) => activeGates(pool, repo),
-    isFix: async (entry) => (await getEntry(pool, entry))?.fix ?? false,
+    isFix: async (entry) => (await getEntry(pool, entry))?.edit.fix ?? false,
     async unwanted(entry) {
       const settled = (await getEntry(pool, entry.entry))?.outcome ?? null;
       if (settled?.kind === 'withdrawn') return `withdrawn: ${settled.reason}`;

@@ -1,13 +1,13 @@
 /** Records of merge queues: entries, the visible picture, outcomes and landings; and the door to the workflow. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { queueTimes } from '../../domain/merge-queue/times.js';
-import type { MergeOutcome } from '../../domain/merge-queue/types.js';
+import type { EnqueueRequest, EntryEdit, MergeOutcome } from '../../domain/merge-queue/types.js';
 import type { CheckoutBehind } from '../../domain/tasks.js';
 import { transaction, type Tx } from '../../store/db.js';
 import { appendEvent } from '../../store/events.js';
 import { activeGates } from '../../store/gates.js';
 import { insertLanding } from '../../store/landings.js';
-import { getEntry, insertEntry, settleEntry } from '../../store/merge-entries.js';
+import { getEntry, insertEntry, settleEntry, type MergeEntry } from '../../store/merge-entries.js';
 import { getQueueView, mirrorQueue } from '../../store/merge-queues.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { MergeQueueInput, QueueRecord, RecordActivities } from '../../workflows/activities.js';
@@ -38,17 +38,14 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
         await mirrorTask(tx, mirror);
         return row;
       });
-      if (entry?.outcome != null) return { settled: entry.outcome, position: null };
-      await client.workflow.signalWithStart('mergeQueue', {
-        workflowId: mergeQueueWorkflowId(repo, base),
-        taskQueue: controlQueue(queuePrefix),
-        args: [firstInput(repo, base)],
-        signal: enqueue,
-        signalArgs: [request, queueTimes(settings)],
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        staticSummary: `merge queue of ${base} in ${repo}`,
-        typedSearchAttributes: [{ key: SignalboxRepo, value: repo }],
-      });
+      // Read once more after the signal: a word that was said meanwhile may have come before the entry.
+      let told: MergeEntry | null = null;
+      for (let row = entry; row !== null; row = await getEntry(pool, request.entry)) {
+        if (row.outcome !== null) return { settled: row.outcome, position: null };
+        if (told?.edit.version === row.edit.version) break;
+        await signalEnqueue(request, row.edit);
+        told = row;
+      }
       const view = await getQueueView(pool, repo, base);
       return { settled: null, position: view?.entries.find((e) => e.entry === request.entry)?.position ?? null };
     },
@@ -78,6 +75,20 @@ export function queueRecords(deps: RecordDeps): QueueRecords {
       return activeGates(pool, repo);
     },
   };
+
+  async function signalEnqueue(request: EnqueueRequest, edit: EntryEdit): Promise<void> {
+    const { repo, base } = request;
+    await client.workflow.signalWithStart('mergeQueue', {
+      workflowId: mergeQueueWorkflowId(repo, base),
+      taskQueue: controlQueue(queuePrefix),
+      args: [firstInput(repo, base)],
+      signal: enqueue,
+      signalArgs: [request, queueTimes(settings), edit],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: `merge queue of ${base} in ${repo}`,
+      typedSearchAttributes: [{ key: SignalboxRepo, value: repo }],
+    });
+  }
 
   /** The queue was never started (or was terminated): nobody else will answer the task. */
   async function withdrawWithoutQueue(id: string, reason: string): Promise<void> {

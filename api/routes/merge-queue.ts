@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { SignalboxError } from '../../domain/errors.js';
+import { transaction } from '../../store/db.js';
 import { listLandings } from '../../store/landings.js';
-import { getEntry, markFix, type MergeEntry } from '../../store/merge-entries.js';
+import { editEntry, getEntry, type MergeEntry } from '../../store/merge-entries.js';
 import { mergeQueueWorkflowId } from '../../workflows/ids.js';
-import { entryEdited, withdraw } from '../../workflows/messages.js';
+import { withdraw } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
@@ -25,7 +26,8 @@ const showEntry = (entry: MergeEntry) => ({
   base: entry.base,
   task: entry.request.task,
   head: entry.request.head,
-  fix: entry.fix,
+  priority: entry.edit.priority ?? entry.request.priority,
+  fix: entry.edit.fix,
   outcome: entry.outcome,
   settledAt: entry.settledAt,
 });
@@ -124,18 +126,18 @@ export function mergeQueueRoutes(app: App, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { priority = null, fix = null } = request.body;
+      const { priority, fix } = request.body;
+      if (priority === undefined && fix === undefined) {
+        throw new SignalboxError('invalid-request', 'nothing to change: give priority or fix');
+      }
       const subject = `${request.params.repo} ${request.params.entry}`;
       const action = { action: 'merge-queue.change', subject, detail: { priority, fix } };
       return audited(deps, request, action, async () => {
-        const entry = await entryOf(deps, request.params);
+        const { entry } = await entryOf(deps, request.params);
         // The row decides at the push; the queue hears of it to take the entry up.
-        const open = fix === null ? entry.outcome === null : await markFix(deps.pool, entry.entry, fix);
-        if (!open) throw new SignalboxError('conflict', 'the entry has left the queue');
-        await tellQueue(deps, entry, (queue) =>
-          queue.signal(entryEdited, { id: entry.entry, edit: { priority, fix } }),
-        );
-        return showEntry(await entryOf(deps, request.params));
+        const edited = await transaction(deps.pool, (tx) => editEntry(tx, entry, { priority, fix }));
+        if (edited === null) throw new SignalboxError('conflict', 'the entry has left the queue');
+        return showEntry(edited);
       });
     },
   );

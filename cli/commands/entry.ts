@@ -7,6 +7,7 @@ import { plain } from '../output.js';
 interface EntryAnswer {
   entry: string;
   task: string;
+  priority: string;
   fix: boolean;
   outcome: { kind: string } | null;
 }
@@ -30,9 +31,9 @@ async function entryIn(client: Client, repo: string, name: string, base: string 
   return found.entry;
 }
 
-function said({ task, fix, outcome }: EntryAnswer): string {
+function said({ task, priority, fix, outcome }: EntryAnswer): string {
   if (outcome !== null) return plain(`${task}: ${outcome.kind}`);
-  return plain(`${task} is in the queue${fix ? ', and may land while base is frozen' : ''}`);
+  return plain(`${task} is in the queue, ${priority}${fix ? ', and may land while base is frozen' : ''}`);
 }
 
 export function registerEntryCommands(program: Command, context: CommandContext): void {
@@ -46,8 +47,11 @@ export function registerEntryCommands(program: Command, context: CommandContext)
     .option('--base <branch>', 'base branch of the merge queue')
     .action((repo: string, name: string, options: EntryOptions & { priority?: string; fix?: boolean }) =>
       withClient(context, options, async ({ client, show }) => {
-        const entry = await entryIn(client, repo, name, options.base);
         const { priority, fix } = options;
+        if (priority === undefined && fix === undefined) {
+          throw new UsageError('nothing to change: give --priority, --fix or --no-fix');
+        }
+        const entry = await entryIn(client, repo, name, options.base);
         const path = at('repos', repo, 'merge-queue', 'entries', entry);
         const answer = await client.send<EntryAnswer>('PATCH', path, { priority, fix });
         show(answer, () => said(answer));

@@ -19,7 +19,8 @@ export type QueueEvent =
   | { kind: 'tick' }
   /** Finish what is in flight and begin nothing. */
   | { kind: 'hold' }
-  | { kind: 'enqueue'; request: EnqueueRequest }
+  /** `edit`: what people decided about the entry until then; absent = nothing is known of it. */
+  | { kind: 'enqueue'; request: EnqueueRequest; edit?: EntryEdit | undefined }
   | { kind: 'withdraw'; entry: string; reason: string }
   | { kind: 'entryChanged'; entry: string; change: EntryChange }
   | { kind: 'entryEdited'; entry: string; edit: EntryEdit }

@@ -6,14 +6,17 @@
  * `normal` one, 5 of a `high` one, none of an `urgent` one. Landings are counted and not hours, so the bound holds
  * however long they take.
  */
-import { PRIORITIES } from '../tasks.js';
+import { PRIORITIES, type Priority } from '../tasks.js';
 import type { QueueEntry, QueueState } from './state.js';
 
 export const AGING = 5;
 
+/** What a person said of the entry stands over what its task says. */
+export const priorityOf = ({ edit, request }: QueueEntry): Priority => edit?.priority ?? request.priority;
+
 /** Steps from `urgent` that are left; 0 is the most urgent. */
-function rank({ request, passed = 0 }: QueueEntry): number {
-  return Math.max(0, PRIORITIES.indexOf(request.priority) - Math.floor(passed / AGING));
+function rank(entry: QueueEntry): number {
+  return Math.max(0, PRIORITIES.indexOf(priorityOf(entry)) - Math.floor((entry.passed ?? 0) / AGING));
 }
 
 /** Negative when `a` goes before `b`. Arrival numbers are unique, so the order is total and stable. */

@@ -61,7 +61,7 @@ function hear(d: Draft, event: QueueEvent): void {
       d.s.hold = true;
       return;
     case 'enqueue':
-      enqueued(d, event.request);
+      enqueued(d, event.request, event.edit);
       return;
     case 'withdraw':
       withdrawn(d, event.entry, event.reason);
@@ -128,9 +128,12 @@ function restored(d: Draft): void {
   d.s.gatesWanted = true;
 }
 
-function enqueued(d: Draft, request: EnqueueRequest): void {
+function enqueued(d: Draft, request: EnqueueRequest, edit: EntryEdit | undefined): void {
   const { s } = d;
-  if (findEntry(d, request.entry)) return;
+  if (findEntry(d, request.entry)) {
+    if (edit) entryEdited(d, request.entry, edit);
+    return;
+  }
   const before = s.settled.find((e) => e.identity.entry === request.entry);
   if (before) {
     // One that is not recorded yet is told when it is.
@@ -150,6 +153,7 @@ function enqueued(d: Draft, request: EnqueueRequest): void {
   }
   const entry: QueueEntry = {
     request,
+    ...(edit && { edit }),
     changed: 0,
     seq: s.nextSeq++,
     since: d.now,
@@ -189,13 +193,12 @@ function entryChanged(d: Draft, id: string, { version, title, priority }: EntryC
 }
 
 /** A person's word about one entry: its place changes at once, and a fix may go while base is frozen. */
-function entryEdited(d: Draft, id: string, { priority, fix }: EntryEdit): void {
+function entryEdited(d: Draft, id: string, edit: EntryEdit): void {
   const entry = findEntry(d, id);
-  if (!entry) return;
-  if (priority !== null) entry.request = { ...entry.request, priority };
-  if (fix !== null) entry.fix = fix;
+  if (!entry || edit.version <= (entry.edit?.version ?? 0)) return;
+  entry.edit = edit;
   // One that was held at the push looks again.
-  if (fix === true && entry.phase === 'checking' && entry.awaited === null) entry.retryAt = null;
+  if (edit.fix && entry.phase === 'checking' && entry.awaited === null) entry.retryAt = null;
   mayMendBase(d, entry);
 }
 

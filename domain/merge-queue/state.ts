@@ -2,6 +2,7 @@
 import type { FailedCheck, Verdict } from '../checks/types.js';
 import type {
   EnqueueRequest,
+  EntryEdit,
   EntryIdentity,
   EntryPhase,
   Gate,
@@ -26,8 +27,8 @@ export interface QueueEntry {
   changed: number;
   /** Rises with each arrival: the age, free of anybody's clock. */
   seq: number;
-  /** May land while base is frozen; absent = it may not. */
-  fix?: boolean;
+  /** What people decided about it; absent = nothing. */
+  edit?: EntryEdit;
   /** Epoch ms of the arrival. */
   since: number;
   /** How many that came later were taken up before it; absent = none. */

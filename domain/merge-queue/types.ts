@@ -40,11 +40,13 @@ export interface EntryChange {
   priority: Priority;
 }
 
-/** What a person changes of an entry that waits; null = as it is. */
+/** What people decided about an entry that waits, as its row has it. `version` rises with each change. */
 export interface EntryEdit {
+  version: number;
+  /** Stands over that of the task; null = that of the task. */
   priority: Priority | null;
   /** May land while base is frozen. */
-  fix: boolean | null;
+  fix: boolean;
 }
 
 /**

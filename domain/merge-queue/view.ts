@@ -1,6 +1,6 @@
 /** How the queue looks from outside. A frozen and paused queue shows frozen; a block shows when no gate is closed. */
 import { estimate, type Eta } from './eta.js';
-import { activeEntry, heldByDrain, inOrder } from './order.js';
+import { activeEntry, heldByDrain, inOrder, priorityOf } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
 import type { Gate, QueueBlock, QueueStateName, QueueView } from './types.js';
 
@@ -38,8 +38,8 @@ export function standing(state: QueueState): { name: QueueStateName; reason: str
 }
 
 /** Paused, or frozen and not the fix: the entry is not taken up and not published. */
-export function isClosedTo(state: QueueState, { fix = false }: QueueEntry): boolean {
-  return landingGates(state).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix));
+export function isClosedTo(state: QueueState, { edit }: QueueEntry): boolean {
+  return landingGates(state).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && edit?.fix !== true));
 }
 
 /** Paused or frozen, for every entry. */
@@ -73,8 +73,8 @@ export function queueView(state: QueueState, now: number): QueueView {
       position: i + 1,
       phase: e.phase,
       head: e.request.head,
-      priority: e.request.priority,
-      fix: e.fix ?? false,
+      priority: priorityOf(e),
+      fix: e.edit?.fix ?? false,
       since: new Date(e.since).toISOString(),
       ...(eta(i + 1) ?? UNKNOWN_ETA),
       detail: detail(state, e),
@@ -90,8 +90,8 @@ export function mirrorKey(state: QueueState): string {
   const view = queueView(state, 0);
   const entries = inOrder(state).map((e, i) => [
     e.request.entry,
-    e.request.priority,
-    e.fix ?? false,
+    priorityOf(e),
+    e.edit?.fix ?? false,
     e.awaited !== null,
     view.entries[i]?.detail ?? null,
   ]);

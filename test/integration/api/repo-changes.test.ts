@@ -7,6 +7,7 @@ import type { EnqueueRequest } from '../../../domain/merge-queue/types.js';
 import { getEntry, insertEntry, settleEntry } from '../../../store/merge-entries.js';
 import { mirrorQueue } from '../../../store/merge-queues.js';
 import { transaction } from '../../../store/db.js';
+import { openOutbox } from '../../../store/outbox.js';
 import { updateRepo } from '../../../store/repos.js';
 import { startApi, type TestApi } from '../../support/api.js';
 
@@ -237,9 +238,19 @@ describe('a withdraw', () => {
     await insertEntry(api.database.pool, request);
     const change = (body: unknown) => api.call('PATCH', url, body);
     expect((await change({ priority: 'soon' })).json).toMatchObject({ status: 400 });
-    // Nobody serves the queue here; the leave is in the row all the same, and asking again tells the queue.
-    expect((await change({ fix: true })).json).toMatchObject({ status: 409, code: 'conflict' });
-    expect((await getEntry(api.database.pool, request.entry))?.fix).toBe(true);
+    // Nobody serves the queue here: it is in the row and in the outbox, and what begins the queue brings it along.
+    expect(await change({ fix: true })).toMatchObject({ status: 200, json: { fix: true, priority: 'normal' } });
+    expect(await change({ priority: 'urgent' })).toMatchObject({
+      status: 200,
+      json: { fix: true, priority: 'urgent' },
+    });
+    const edit = { version: 2, priority: 'urgent', fix: true };
+    expect(await getEntry(api.database.pool, request.entry)).toMatchObject({ edit });
+    const told = (await openOutbox(api.database.pool)).filter((row) => row.key.startsWith(`entry:${request.entry}:`));
+    expect(told).toHaveLength(2);
+    const nothing = await change({});
+    expect(nothing.json).toMatchObject({ status: 400, code: 'invalid-request' });
+    expect(nothing.text).toContain('priority or fix');
     await settleEntry(api.database.pool, request.entry, { kind: 'contained' });
     expect((await change({ fix: false })).json).toMatchObject({ status: 409, detail: 'the entry has left the queue' });
   });

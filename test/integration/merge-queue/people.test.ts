@@ -3,22 +3,25 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRecordActivities } from '../../../activities/records/index.js';
 import type { EnqueueRequest, QueueBlock } from '../../../domain/merge-queue/types.js';
-import { insertEntry } from '../../../store/merge-entries.js';
+import { execute } from '../../../store/db.js';
+import { getEntry, insertEntry } from '../../../store/merge-entries.js';
 import { insertRepo } from '../../../store/repos.js';
-import type { QueueRecord } from '../../../workflows/activities.js';
+import { createTask } from '../../../store/task-intake.js';
+import type { QueueRecord, RecordActivities } from '../../../workflows/activities.js';
 import { queueState } from '../../../workflows/messages.js';
 import { startOutbox, type Outbox } from '../../../worker/outbox.js';
 import { startApi, type TestApi } from '../../support/api.js';
 import { runClient } from '../../support/client-program.js';
 import { silentLog, testSettings } from '../../support/deps.js';
 import { eventually } from '../../support/net.js';
-import { sampleRepo } from '../../support/samples.js';
+import { sampleMirror, sampleRepo, sampleTask } from '../../support/samples.js';
 import { Outside } from './outside.js';
 
 let api: TestApi;
 let outbox: Outbox;
 let outside: Outside;
 let url: string;
+let records: RecordActivities;
 
 beforeAll(async () => {
   api = await startApi();
@@ -36,7 +39,7 @@ afterAll(async () => {
 beforeEach(async () => {
   const { pool } = api.database;
   const { client, queuePrefix } = api.temporal;
-  const records = createRecordActivities({
+  records = createRecordActivities({
     ...{ pool, client, settings: testSettings(), queuePrefix },
     resolveTree: () => Promise.reject(new Error('nobody asks for a tree here')),
   });
@@ -62,7 +65,7 @@ const signalbox = async (...args: string[]): Promise<string> => {
 };
 /** As the task would: the row first, then the queue. */
 async function enqueue(n: number): Promise<{ request: EnqueueRequest; told: Promise<unknown> }> {
-  const request = { ...outside.request(n), entry: String(n).repeat(32) };
+  const request = { ...outside.request(n), entry: `${n}${outside.repo.slice(1)}`.padEnd(32, '0') };
   await insertEntry(api.database.pool, request);
   const task = await outside.enqueue(request);
   return { request, told: task.result() };
@@ -78,5 +81,50 @@ test('a push that a rule of the remote refuses: the rule is mended, and resume t
   await until('the block', async () => (await view()).state === 'blocked');
   outside.pushRefused = null;
   await signalbox(...(block.clearedBy ?? '').split(' ').slice(1));
+  expect(await told).toMatchObject({ kind: 'landed' });
+});
+
+test('a frozen base: the client says which entry is the fix, and it lands before what was there', async () => {
+  const { repo } = outside;
+  await signalbox('freeze', repo, '--reason', 'a bad deployment');
+  const first = await enqueue(1);
+  const fix = await enqueue(2);
+  const task = fix.request.task;
+  await until('both in the rows', async () => (await signalbox('queue', repo)).includes(task));
+  expect(await view()).toMatchObject({ state: 'frozen' });
+  const nothing = await runClient(['entry', 'change', repo, task], { api: url, token: api.token, dataDir: api.dir });
+  expect(nothing).toMatchObject({ code: 1, err: expect.stringContaining('--priority, --fix or --no-fix') as string });
+  expect(await signalbox('entry', 'change', repo, task, '--priority', 'high')).toBe(`${task} is in the queue, high\n`);
+  await until('its new place', async () => (await view()).entries[0]?.task === task);
+  expect(await signalbox('entry', 'change', repo, 'ET-002', '--fix')).toContain('may land while base is frozen');
+  expect(await fix.told).toMatchObject({ kind: 'landed' });
+  expect(outside.landed.map((l) => l.entry)).toEqual([fix.request.entry]);
+  expect(await signalbox('entry', 'withdraw', repo, 'ET-001')).toContain('withdrawn');
+  expect(await first.told).toMatchObject({ kind: 'withdrawn' });
+});
+
+test('what a person said of an entry outlives its queue, and a new priority of the task is the last word', async () => {
+  const { repo } = outside;
+  const { pool } = api.database;
+  const task = `/api/tasks/${repo}/ET-001`;
+  await signalbox('freeze', repo);
+  const { request, told } = await enqueue(1);
+  // The listener stands for the workflow of the task.
+  await createTask(pool, sampleTask({ repo }));
+  await execute(pool, `DELETE FROM outbox WHERE kind = 'start-task'`);
+  const url = `/api/repos/${repo}/merge-queue/entries/${request.entry}`;
+  await until('the freeze', async () => (await view()).state === 'frozen');
+  await outside.queue().terminate();
+  expect(await api.call('PATCH', url, { priority: 'urgent' })).toMatchObject({ status: 200 });
+  const again = () => records.enqueueLanding(request, sampleMirror({ repo, seq: 1, stage: 'merge' }));
+  await again();
+  await until('its place', async () => (await view()).entries[0]?.priority === 'urgent');
+  await api.call('PATCH', task, { title: 'Other words' });
+  expect((await getEntry(pool, request.entry))?.edit.priority).toBe('urgent');
+  await api.call('PATCH', task, { priority: 'low' });
+  await until('the place of the task', async () => (await view()).entries[0]?.priority === request.priority);
+  await outside.queue().terminate();
+  await api.call('PATCH', url, { fix: true });
+  await again();
   expect(await told).toMatchObject({ kind: 'landed' });
 });

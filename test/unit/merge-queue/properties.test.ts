@@ -19,6 +19,7 @@ const actions = fc.array(
       weight: 1,
       arbitrary: act(
         'urge',
+        'place',
         'fix',
         'fix',
         'pause',
@@ -59,6 +60,7 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
       const change = { version: k, title: 'Changed', priority };
       world.feed({ kind: 'entryChanged', entry: request(item, 'normal', nth).entry, change });
     },
+    place: () => known && world.edit(request(known[0], 'normal', known[1]).entry, { priority }),
     fix: () => known && world.markFix(request(known[0], 'normal', known[1]).entry, k % 4 !== 0),
     deliver: () => world.deliver(k),
     deliverAgain: () => world.deliver(k, true),

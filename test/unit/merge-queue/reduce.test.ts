@@ -98,6 +98,49 @@ test('a new priority moves what waits, not what was taken up; an older change th
   expect(inOrder(world.state).map((e) => e.request.workItem)).toEqual([3, 1, 2].map((n) => request(n).workItem));
 });
 
+test('the place that a person gave stands over what the task says; an older word that comes late is no news', () => {
+  const world = new World();
+  world.gate('pause');
+  for (const n of [1, 2]) world.enqueue(request(n));
+  const priorities = (): unknown[] => queueView(world.state, world.now).entries.map((e) => [e.entry, e.priority]);
+  const { entry } = request(2);
+  world.edit(entry, { priority: 'urgent' });
+  const urgent = [
+    ['e2.1', 'urgent'],
+    ['e1.1', 'normal'],
+  ];
+  expect(priorities()).toEqual(urgent);
+  world.feed({ kind: 'entryChanged', entry, change: { version: 1, title: 'New words', priority: 'normal' } });
+  world.feed({ kind: 'entryEdited', entry, edit: { version: 1, priority: 'low', fix: true } });
+  expect(priorities()).toEqual(urgent);
+  // The task got another priority: what was said of the entry is over.
+  world.edit(entry, { priority: null });
+  world.feed({ kind: 'entryChanged', entry, change: { version: 2, title: 'New words', priority: 'low' } });
+  expect(priorities()).toEqual([
+    ['e1.1', 'normal'],
+    ['e2.1', 'low'],
+  ]);
+});
+
+test('what was said of an entry before it came, or to a queue that is lost, comes with the request', () => {
+  const before = new World();
+  before.gate('freeze');
+  before.edit('e2.1', { fix: true, priority: 'high' });
+  before.enqueue(request(1));
+  before.enqueue(request(2));
+  settleDown(before);
+  expect([...before.told.keys()]).toEqual(['e2.1']);
+  const lost = new World();
+  lost.gate('freeze');
+  lost.enqueue(request(2));
+  lost.edits.set('e2.1', { version: 1, priority: null, fix: true });
+  settleDown(lost);
+  expect([...lost.told.keys()]).toEqual([]);
+  lost.enqueue(request(2));
+  settleDown(lost);
+  expect([...lost.told.keys()]).toEqual(['e2.1']);
+});
+
 test('a drain lands what is in and holds what comes', () => {
   const world = new World();
   world.gate('pause');

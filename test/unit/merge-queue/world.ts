@@ -7,6 +7,7 @@ import { contentId } from '../../../domain/content-id.js';
 import { emptyQueue, type QueueEntry, type QueueState, type QueueTimes } from '../../../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
+  EntryEdit,
   FenceResult,
   Gate,
   Landing,
@@ -62,8 +63,8 @@ export class World {
   nonce = 0;
   gates: Gate[] = [];
   gateSeq = 0;
-  /** Rows that say that the entry may land while frozen. */
-  fixes = new Set<string>();
+  /** What the rows of entries say that people decided. */
+  edits = new Map<string, EntryEdit>();
   hosts = ['a', 'b'];
   pushRefused = false;
   natures = new Map<string, Nature>();
@@ -107,10 +108,10 @@ export class World {
     const old = before.entries.find((e) => e.request.entry === entry?.request.entry);
     if (!entry || (old && old.phase !== 'queued')) return;
     this.startOrder.push(entry.request.entry);
-    const rank = (e: QueueEntry): number => PRIORITIES.indexOf(e.request.priority);
+    const rank = (e: QueueEntry): number => PRIORITIES.indexOf(e.edit?.priority ?? e.request.priority);
     const aged = (e: QueueEntry): number => Math.max(0, rank(e) - Math.floor((this.passed.get(e.seq) ?? 0) / 5));
     for (const other of this.state.entries) {
-      if ((this.state.gates ?? []).some((g) => g.kind === 'freeze') && other.fix !== true) continue;
+      if ((this.state.gates ?? []).some((g) => g.kind === 'freeze') && other.edit?.fix !== true) continue;
       if (this.state.drainBefore !== null && other.seq >= this.state.drainBefore) continue;
       const diff = aged(other) - aged(entry);
       if (diff < 0 || (diff === 0 && other.seq < entry.seq)) throw new Error('taken up out of order');
@@ -139,7 +140,7 @@ export class World {
       const other = this.flights.some((f) => !f.zombie && f.command.kind === 'publish');
       if (other) throw new Error('two publishes at once');
       if (this.state.block) throw new Error('a publish while blocked');
-      const fix = this.state.entries.some((e) => e.request.entry === command.plan.entry.entry && e.fix === true);
+      const fix = this.state.entries.some((e) => e.request.entry === command.plan.entry.entry && e.edit?.fix === true);
       const closed = (this.state.gates ?? []).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix));
       if (closed) throw new Error('a publish while paused or frozen');
       if (command.verdict.tree !== command.plan.tree) throw new Error('a publish of an unchecked tree');
@@ -194,7 +195,7 @@ export class World {
   private publish(plan: LandingPlan): PublishResult {
     const known = this.resolve(plan);
     if (known && known.kind !== 'not-landed') return known;
-    const fix = this.fixes.has(plan.entry.entry);
+    const fix = this.edits.get(plan.entry.entry)?.fix === true;
     if (this.gates.some((g) => g.kind === 'pause' || (g.kind === 'freeze' && !fix))) {
       return { kind: 'gated', reason: 'gate' };
     }
@@ -312,13 +313,19 @@ export class World {
 
   enqueue(r: EnqueueRequest, nature: Nature = {}): void {
     if (!this.natures.has(r.entry)) this.natures.set(r.entry, nature);
-    this.feed({ kind: 'enqueue', request: r });
+    this.feed({ kind: 'enqueue', request: r, edit: this.edits.get(r.entry) });
+  }
+
+  /** A person's word about an entry: the row first, then the queue hears of it. */
+  edit(entry: string, change: { priority?: Priority | null; fix?: boolean }): void {
+    const old = this.edits.get(entry) ?? { version: 0, priority: null, fix: false };
+    const edit = { ...old, ...change, version: old.version + 1 };
+    this.edits.set(entry, edit);
+    this.feed({ kind: 'entryEdited', entry, edit });
   }
 
   markFix(entry: string, fix = true): void {
-    if (fix) this.fixes.add(entry);
-    else this.fixes.delete(entry);
-    this.feed({ kind: 'entryEdited', entry, edit: { priority: null, fix } });
+    this.edit(entry, { fix });
   }
 
   gate(kind: Gate['kind'], scope: Gate['scope'] = 'all', base: string | null = null): void {
