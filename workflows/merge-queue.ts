@@ -10,6 +10,7 @@ import {
   continueAsNew,
   getExternalWorkflowHandle,
   log,
+  patched,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
@@ -21,7 +22,7 @@ import type { CheckReply, QueueEvent } from '../domain/merge-queue/events.js';
 import { reduceQueue } from '../domain/merge-queue/reduce.js';
 import { emptyQueue, type QueueState } from '../domain/merge-queue/state.js';
 import type { FenceResult, PublishResult } from '../domain/merge-queue/types.js';
-import { queueDetails, queueView, standing } from '../domain/merge-queue/view.js';
+import { blockOf, queueDetails, queueView, standing } from '../domain/merge-queue/view.js';
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
 import { Alarm } from './alarm.js';
 import { reasonOf } from './failures.js';
@@ -50,7 +51,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const { repo, base, queuePrefix } = input;
   let times = input.settings;
   // A state carried over from an earlier version may lack what came since.
-  let state: QueueState = { ...emptyQueue(repo, base), ...input.state };
+  let state: QueueState = { ...emptyQueue(repo, base), ...input.state, aging: patched('aging') };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
   const scopes = new Map<number, CancellationScope>();
   const alarm = new Alarm(`next look at ${base}`, () => inbox.push({ kind: 'tick' }));
@@ -85,7 +86,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   /** One upsert when what the queue waits for changes. */
   function showWaiting(): void {
     const { name } = standing(state);
-    const waits = name === 'running' ? '' : name === 'blocked' ? (state.block?.code ?? name) : name;
+    const waits = name === 'running' ? '' : name === 'blocked' ? (blockOf(state)?.code ?? name) : name;
     if (waits === shown) return;
     shown = waits;
     upsertSearchAttributes([{ key: SignalboxWaitingOn, value: waits === '' ? null : waits }]);

@@ -57,7 +57,7 @@ function tryBlockAgain(d: Draft): void {
 }
 
 /** The entry to take up next; none while the gates are closed to all that may go. */
-const nextOpen = (s: QueueState): QueueEntry | null => inLine(s).find((entry) => !isClosedTo(s, entry)) ?? null;
+export const nextOpen = (s: QueueState): QueueEntry | null => inLine(s).find((entry) => !isClosedTo(s, entry)) ?? null;
 
 /**
  * One that a freeze holds stands in the way of the fix: it goes back in line at its place. One whose push began is
@@ -86,7 +86,7 @@ function work(d: Draft): void {
   if (!entry && mayWork) entry = takeUp(d);
   if (!entry || s.calls.some((c) => c.entry === entry.request.entry) || !due(d, entry.retryAt)) return;
   if (entry.needsFence) {
-    if (s.block !== null && !s.probing) return;
+    if (s.recordBlock !== null || (s.block !== null && !s.probing)) return;
     if (entry.restoreTip) prepare(d, entry);
     else fence(d, entry);
   } else if (mayWork && !isClosedTo(s, entry)) {
@@ -161,7 +161,7 @@ function record(d: Draft): void {
   const { s } = d;
   if (calling(d, 'record')) return;
   // While outcomes are refused, the picture goes alone, so that everybody sees why.
-  const refused = s.block?.code === 'record-refused';
+  const refused = s.recordBlock !== null;
   if (!due(d, s.recordRetryAt) && !refused) return;
   const settled = due(d, s.recordRetryAt) ? s.settled.filter((e) => !e.recorded) : [];
   const picture = mirrorKey(s);

@@ -194,11 +194,11 @@ export function recorded(d: Draft, id: number): void {
   const call = closeCall(d, id, 'record');
   if (!call) return;
   // A picture alone proves nothing about the outcomes that could not be stored.
-  if (call.settled.length > 0 || d.s.block?.code !== 'record-refused') {
+  if (call.settled.length > 0 || d.s.recordBlock === null) {
     d.s.tries.record = 0;
     d.s.fault = null;
     d.s.recordRetryAt = null;
-    if (d.s.block?.code === 'record-refused') clearBlock(d);
+    d.s.recordBlock = null;
   }
   for (const e of d.s.settled) {
     if (e.recorded || !call.settled.includes(e.identity.entry)) continue;
@@ -234,7 +234,7 @@ export function failed(d: Draft, id: number, message: string): void {
       } else {
         // Not even the picture: it comes again with the next try, or when there is another one to show.
         s.recordRetryAt ??= backoff(d, ++s.tries.record);
-        if (s.block?.code !== 'record-refused') s.mirrored = '';
+        if (s.recordBlock === null) s.mirrored = '';
       }
       return;
     case 'prepare':

@@ -136,16 +136,12 @@ export function clearBlock(d: Draft): void {
  * so. It is tried again on a timer, and at once when a person says resume.
  */
 export function blockOnRecords(d: Draft, reason: string): void {
-  const { block, repo } = d.s;
-  const same = block?.code === 'record-refused';
-  const since = same ? block.since : new Date(d.now).toISOString();
-  const clearedBy = `signalbox resume ${repo}`;
-  d.s.block = { code: 'record-refused', reason, clearedBy, baseOid: null, since };
-  d.s.probing = false;
-  d.s.blockRetryAt = null;
+  const since = d.s.recordBlock?.since ?? new Date(d.now).toISOString();
+  const clearedBy = `signalbox resume ${d.s.repo}`;
+  d.s.recordBlock = { code: 'record-refused', reason, clearedBy, baseOid: null, since };
 }
 
-/** The remote answered as it should: what stood in the way of the git steps is gone. A red base is not, nor the rows. */
+/** The remote answered as it should: what stood in the way of the git steps is gone. A red base is not. */
 export function remoteWorks(d: Draft): void {
-  if (d.s.block && d.s.block.code !== 'base-red' && d.s.block.code !== 'record-refused') clearBlock(d);
+  if (d.s.block && d.s.block.code !== 'base-red') clearBlock(d);
 }

@@ -2,9 +2,10 @@
  * Who is next: the more urgent first, the older first among equals. An entry that was taken up is finished first.
  *
  * Nobody starves: an entry counts as one step more urgent for every `AGING` later ones that were taken up before it.
- * So at most `AGING` x (steps from its priority to `urgent`) later entries ever go before it: 15 of a `low` one, 10 of a
+ * So at most `AGING` x (steps from its priority to `urgent`) later entries go before it: 15 of a `low` one, 10 of a
  * `normal` one, 5 of a `high` one, none of an `urgent` one. Landings are counted and not hours, so the bound holds
- * however long they take.
+ * however long they take. It is about entries that may go: while base is frozen every fix goes before what is frozen,
+ * urgent or not. These count as well, so that what was frozen is the more urgent afterwards.
  */
 import { PRIORITIES, type Priority } from '../tasks.js';
 import type { QueueEntry, QueueState } from './state.js';
@@ -26,6 +27,7 @@ export function compareEntries(a: QueueEntry, b: QueueEntry): number {
 
 /** Called when `taken` is taken up: whoever came before it and still waits has been passed once more. */
 export function countPassed(state: QueueState, taken: QueueEntry): void {
+  if (!state.aging) return;
   for (const entry of state.entries) {
     if (entry.phase === 'queued' && entry.seq < taken.seq) entry.passed = (entry.passed ?? 0) + 1;
   }

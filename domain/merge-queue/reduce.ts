@@ -24,15 +24,14 @@
  * rest does not count on there being one.
  */
 import { assertNever } from '../errors.js';
-import { advance, deadline, hostAnswered } from './advance.js';
+import { advance, deadline, hostAnswered, nextOpen } from './advance.js';
 import { checkReplied, checkSettled, failed, fenced, prepared, published, recorded } from './answers.js';
 import type { QueueCommand } from './commands.js';
 import { addSettled, clearBlock, closeCall, dropCalls, findEntry, openDraft, settle, type Draft } from './draft.js';
 import type { QueueEvent } from './events.js';
-import { inLine } from './order.js';
 import type { QueueEntry, QueueState, QueueTimes } from './state.js';
 import type { EnqueueRequest, EntryChange, EntryEdit, Gate } from './types.js';
-import { isClosed, isClosedTo, landingGates } from './view.js';
+import { isClosed, landingGates } from './view.js';
 
 const TOMBSTONES_KEPT = 200;
 const GATE_IDS_KEPT = 50;
@@ -180,7 +179,7 @@ function enqueued(d: Draft, request: EnqueueRequest, edit: EntryEdit | undefined
 
 /** What is next may be what mends a red base. */
 function mayMendBase({ s }: Draft, entry: QueueEntry): void {
-  if (s.block?.code === 'base-red' && inLine(s)[0] === entry && !isClosedTo(s, entry)) s.probing = true;
+  if (s.block?.code === 'base-red' && nextOpen(s) === entry) s.probing = true;
 }
 
 /** A plan that is made already keeps its message; the place changes at once, but nothing that was taken up gives way. */
@@ -226,7 +225,7 @@ function gateChanged(d: Draft, id: string, acceptTip: string | null): void {
   s.seenGates = [...s.seenGates, id].slice(-GATE_IDS_KEPT);
   s.gatesWanted = true;
   s.gatesRetryAt = null;
-  if (s.block?.code === 'record-refused') s.recordRetryAt = null;
+  if (s.recordBlock !== null) s.recordRetryAt = null;
   // Both are about what the remote forgot; nothing else is a person's to accept.
   if (acceptTip === null || (s.block?.code !== 'base-rewound' && s.block?.code !== 'tip-missing')) return;
   if (s.block.code === 'tip-missing') for (const entry of s.entries) entry.restoreTip = entry.began;
@@ -245,5 +244,5 @@ function gatesRead(d: Draft, gates: Gate[]): void {
   s.fault = null;
   if (landingGates(s).some((g) => g.kind === 'drain')) s.drainBefore ??= s.nextSeq;
   else s.drainBefore = null;
-  if (s.block && s.block.code !== 'record-refused' && !isClosed(s) && s.entries.length > 0) s.probing = true;
+  if (s.block && !isClosed(s) && s.entries.length > 0) s.probing = true;
 }

@@ -102,6 +102,8 @@ export interface QueueState {
   /** While draining: entries with a lower seq may still land. */
   drainBefore: number | null;
   block: QueueBlock | null;
+  /** An outcome that the store refuses; stands beside whatever else blocks. */
+  recordBlock: QueueBlock | null;
   /** The block is being tried: everything but publish may go on. */
   probing: boolean;
   blockRetryAt: number | null;
@@ -122,6 +124,8 @@ export interface QueueState {
   verdicts: Verdict[];
   /** Milliseconds that the last ones took, from being taken up to their end, however they ended. */
   durations: number[];
+  /** Count who was passed (order.ts); not in a run that began before there was such a count. */
+  aging: boolean;
   /** Start nothing new: the run is about to continue as new. */
   hold: boolean;
 }
@@ -142,6 +146,7 @@ export function emptyQueue(repo: string, base: string): QueueState {
     seenGates: [],
     drainBefore: null,
     block: null,
+    recordBlock: null,
     probing: false,
     blockRetryAt: null,
     acceptTip: null,
@@ -154,6 +159,7 @@ export function emptyQueue(repo: string, base: string): QueueState {
     mirrored: '',
     verdicts: [],
     durations: [],
+    aging: true,
     hold: false,
   };
 }

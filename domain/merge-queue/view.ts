@@ -31,10 +31,15 @@ export function landingGates(state: QueueState): Gate[] {
   return concerning(state.gates ?? [], state.base);
 }
 
+/** What blocks the queue; the older of two, since the outcome that is refused is tried again on a timer. */
+export const blockOf = (state: QueueState): QueueBlock | null => state.block ?? state.recordBlock;
+
 export function standing(state: QueueState): { name: QueueStateName; reason: string | null } {
-  const { name, gate } = held(state.gates ?? [], state.base, state.block);
+  const { name, gate } = held(state.gates ?? [], state.base, blockOf(state));
   if (gate !== null) return { name, reason: `${gate.reason} (${gate.by})` };
-  return { name, reason: state.block ? `${state.block.code}: ${state.block.reason}` : state.fault };
+  const blocks = [state.block, state.recordBlock].filter((block) => block !== null);
+  const reason = blocks.map((block) => `${block.code}: ${block.reason}`).join('; ');
+  return { name, reason: reason === '' ? state.fault : reason };
 }
 
 /** Paused, or frozen and not the fix: the entry is not taken up and not published. */
@@ -66,7 +71,7 @@ export function queueView(state: QueueState, now: number): QueueView {
     base: state.base,
     state: name,
     reason,
-    block: state.block,
+    block: blockOf(state),
     entries: inOrder(state).map((e, i) => ({
       entry: e.request.entry,
       task: e.request.task,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { activeEntry, inOrder } from '../../../domain/merge-queue/order.js';
+import { activeEntry, countPassed, inOrder } from '../../../domain/merge-queue/order.js';
+import type { QueueEntry } from '../../../domain/merge-queue/state.js';
 import type { Priority } from '../../../domain/tasks.js';
 import { queueDetails, queueView } from '../../../domain/merge-queue/view.js';
 import { request, TIMES, World } from './world.js';
@@ -139,6 +140,61 @@ test('what was said of an entry before it came, or to a queue that is lost, come
   lost.enqueue(request(2));
   settleDown(lost);
   expect([...lost.told.keys()]).toEqual(['e2.1']);
+});
+
+test('base is frozen and red: the fix is tried at once, whatever is frozen before it', () => {
+  const world = new World();
+  world.push(true);
+  world.enqueue(request(1));
+  settleDown(world);
+  expect(queueView(world.state, world.now).block).toMatchObject({ code: 'base-red' });
+  world.gate('freeze');
+  world.enqueue(request(2), { fix: true });
+  settleDown(world);
+  expect(world.told.size).toBe(0);
+  world.markFix('e2.1');
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e2.1']);
+});
+
+test('a rewound base stays the block while an outcome is refused, and the tip that is accepted counts', () => {
+  const world = new World();
+  world.enqueue(request(1));
+  world.enqueue(request(2));
+  upTo(world, 'publish');
+  world.act(0);
+  world.rewind();
+  const lost = world.flights.findIndex((f) => f.command.kind === 'publish');
+  world.fail(lost);
+  world.flights = world.flights.filter((f) => f.command.kind !== 'publish');
+  settleDown(world);
+  world.feed({ kind: 'withdraw', entry: 'e2.1', reason: 'not wanted' });
+  const at = world.flights.findIndex((f) => f.command.kind === 'record');
+  const refused = world.flights[at];
+  if (!refused) throw new Error('the withdraw should be recorded');
+  world.flights.splice(at, 1);
+  world.feed({ kind: 'failed', call: refused.command.call, message: 'landed twice' });
+  const view = queueView(world.state, world.now);
+  expect(view.block).toMatchObject({ code: 'base-rewound' });
+  expect(view.reason).toMatch(/^base-rewound: .*; record-refused: landed twice$/);
+  world.resume(true);
+  settleDown(world);
+  expect(queueView(world.state, world.now)).toMatchObject({ state: 'running', block: null, entries: [] });
+  expect(world.told.get('e1.1')).toMatchObject([{ kind: 'refused' }]);
+  expect(world.told.get('e2.1')).toMatchObject([{ kind: 'withdrawn' }]);
+});
+
+test('a run from before the aging counts nobody who was passed', () => {
+  const world = new World();
+  world.state.aging = false;
+  world.gate('pause');
+  world.enqueue(request(1, 'low'));
+  for (let n = 2; n <= 12; n += 1) world.enqueue(request(n, 'normal'));
+  expect(world.state.entries.every((e) => e.passed === undefined)).toBe(true);
+  const { aging, entries } = world.state;
+  expect([aging, entries.length]).toEqual([false, 12]);
+  countPassed(world.state, entries[11] as QueueEntry);
+  expect(world.state.entries.every((e) => e.passed === undefined)).toBe(true);
 });
 
 test('a drain lands what is in and holds what comes', () => {
