@@ -14,7 +14,8 @@ export async function keepSweeping(
   while (!signal.aborted) {
     try {
       const report = await sweep();
-      const { ended, removed, unattended } = report;
+      const { ended, removed, troubles, unattended } = report;
+      if (troubles.length > 0) log.warn({ troubles }, 'not all of it could be swept; the next sweep tries again');
       if (ended.length + removed.length + unattended.length > 0) log.info(report, 'swept');
     } catch (err) {
       log.warn({ err }, 'the sweep failed; the next one follows');

@@ -3,9 +3,10 @@
  * agent planted in the clone (hooks, filters, fsmonitor) can do here no more than the agent itself. Node built-ins only.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, lstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { closeSync, lstatSync, readdirSync, readSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { errno, type SupervisedGit } from './records.js';
+import { errno, openNameless } from './plain-file.js';
+import type { SupervisedGit } from './records.js';
 import type { RunTree } from './processes.js';
 
 /** A git command inside of a run that takes longer is held up by something hostile. */
@@ -17,13 +18,12 @@ export type RunGit = (args: string[]) => Promise<{ code: number | null; out: str
 
 const QUIET = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false', '-c', 'gc.auto=0'];
 
-/** One git command, its output by way of a file: a process that it leaves behind cannot hold us up. */
+/** One git command, its output by way of a file without a name: a process that it leaves behind cannot hold us up. */
 export async function runGit(
   args: string[],
   at: { clone: string; env: Record<string, string>; runDir: string; tree: RunTree },
 ): Promise<{ code: number | null; out: string }> {
-  const file = path.join(at.runDir, '.git-output');
-  const fd = openSync(file, 'w+', 0o600);
+  const fd = openNameless(at.runDir);
   try {
     const argv = ['--git-dir', path.join(at.clone, '.git'), '--work-tree', at.clone, ...args];
     const child = spawn('git', argv, { cwd: at.clone, env: at.env, detached: true, stdio: ['ignore', fd, fd] });
@@ -38,7 +38,6 @@ export async function runGit(
     return { code, out: buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0)) };
   } finally {
     closeSync(fd);
-    rmSync(file, { force: true });
   }
 }
 
@@ -74,11 +73,12 @@ function dropHalfDone(dir: string): void {
 }
 
 /** Lock files of processes that are gone: every process before this moment was ended. */
-function dropLocks(dir: string): void {
-  const below = readdirSync(path.join(dir, 'refs'), { recursive: true, encoding: 'utf8' }).map((f) => `refs/${f}`);
-  const top = readdirSync(dir);
-  for (const name of [...top, ...below]) {
-    if (name.endsWith('.lock')) rmSync(path.join(dir, name), { recursive: true, force: true });
+function dropLocks(dir: string, below = false): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const file = path.join(dir, entry.name);
+    if (entry.name.endsWith('.lock')) rmSync(file, { recursive: true, force: true });
+    // Itself a directory: a link among refs may lead anywhere, also to where it lies.
+    else if (entry.isDirectory() && (entry.name === 'refs' || below)) dropLocks(file, true);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Stores what a command prints, within limits; what is beyond them is counted and dropped, and the command goes on. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
+import { openLog } from './plain-file.js';
 
 /** Longest line that is stored. */
 export const LINE_LIMIT = 8 * 1024 * 1024;
@@ -22,7 +23,7 @@ export class LimitedLog {
   cutLines = 0;
 
   constructor(file: string, budget: OutputBudget) {
-    this.#fd = openSync(file, 'a', 0o600);
+    this.#fd = openLog(file);
     this.#budget = budget;
   }
 

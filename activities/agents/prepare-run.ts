@@ -1,5 +1,5 @@
 /** Everything a run needs before its supervisor is started; safe to repeat until it is. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { AgentProfile, RunOutcome } from '../../domain/agents/types.js';
 import { promptText } from '../../domain/agents/prompt.js';
 import { SignalboxError } from '../../domain/errors.js';
@@ -11,8 +11,10 @@ import { getTask, type Task } from '../../store/tasks.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
 import { bundleBase } from '../git/clone.js';
 import { baseEnvironment, type AgentHost } from './host.js';
-import { runFiles, type SupervisedSpec } from './records.js';
-import { killTree, probe } from './supervisor.js';
+import { makeDirectory } from './plain-file.js';
+import { markedRuns } from './processes.js';
+import { runFiles, writeWhole, type SupervisedSpec } from './records.js';
+import { killTree } from './supervisor.js';
 import { ensureClone, writeCloneNote } from './task-clone.js';
 
 export type Prepared =
@@ -30,12 +32,15 @@ export async function prepareRun(host: AgentHost, repo: Repo, input: RunAgentInp
   if (task === null) throw new SignalboxError('not-found', `there is no task ${taskName(run.repo, run.workItem)}`);
   await endOtherRuns(host, input);
   const files = runFiles(host.paths.run(run.runId));
-  await mkdir(files.agentDir, { recursive: true, mode: 0o700 });
+  makeDirectory(host.paths.run(run.runId));
+  makeDirectory(files.agentDir);
   const last = await lastRunStart(host.pool, { ...run, host: input.host });
   const wanted = { workItem: run.workItem, generation: run.generation, branch: input.branch, head: input.head, last };
   const note = await ensureClone(host, repo, wanted);
+  // Also what a git that was killed left there, else it would stop every later try.
+  for (const name of [files.bundle, `${files.bundle}.lock`]) await rm(name, { recursive: true, force: true });
   const bundle = await bundleBase(host.git, repo, files.bundle, note.base);
-  await writeFile(files.prompt, promptText(promptInput(task, input)));
+  writeWhole(files.prompt, promptText(promptInput(task, input)));
   const env = agentEnvironment(host, input, profile, bundle.base);
   const spec: SupervisedSpec = {
     runId: run.runId,
@@ -68,9 +73,9 @@ export async function prepareRun(host: AgentHost, repo: Repo, input: RunAgentInp
 
 /** Two agents never share a clone: whatever still runs there, of a run that was given up, ends first. */
 async function endOtherRuns(host: AgentHost, { run }: RunAgentInput): Promise<void> {
-  for (const other of await readdir(host.paths.runs).catch(() => [])) {
+  for (const other of markedRuns(host.paths.runs)) {
     const here = other.startsWith(`${run.repo}.${run.workItem}.g`) && other !== run.runId;
-    if (here && probe(host.paths.run(other)).state === 'running') await killTree(host.paths.run(other));
+    if (here) await killTree(host.paths.run(other));
   }
 }
 

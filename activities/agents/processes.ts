@@ -9,14 +9,20 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errno } from './records.js';
+import { errno } from './plain-file.js';
 
 const DIRECTORY_MARK = 'SIGNALBOX_RUN_DIR';
+
+/** The mark of a run: its directory by its place, whatever lies there by now, and also once it is gone. */
+function markFor(runDir: string): string {
+  const parent = path.dirname(path.resolve(runDir));
+  return path.join(existsSync(parent) ? realpathSync(parent) : parent, path.basename(runDir));
+}
 
 /** The two variables that every process of a run inherits. */
 export const runMarks = (runId: string, runDir: string): Record<string, string> => ({
   SIGNALBOX_RUN: runId,
-  [DIRECTORY_MARK]: realpathSync(runDir),
+  [DIRECTORY_MARK]: markFor(runDir),
 });
 
 export interface ProcessFacts {
@@ -79,7 +85,7 @@ export function allProcesses(): ProcessFacts[] {
 export function isAlive(of: { pid: number; startTime: string; bootId: string }, runDir: string): boolean {
   if (of.bootId !== bootId()) return false;
   const facts = processFacts(of.pid);
-  return facts !== null && !facts.zombie && facts.startTime === of.startTime && markOf(of.pid) === realpathSync(runDir);
+  return facts !== null && !facts.zombie && facts.startTime === of.startTime && markOf(of.pid) === markFor(runDir);
 }
 
 /** Run directories of all marked processes with their pids. */
@@ -90,6 +96,14 @@ export function markedProcesses(): Map<string, number[]> {
     if (run !== null) found.set(run, [...(found.get(run) ?? []), pid]);
   }
   return found;
+}
+
+/** Names of the run directories below `runs` that processes are marked with. */
+export function markedRuns(runs: string): string[] {
+  const marks = markedProcesses();
+  return [...marks.keys()]
+    .map((mark) => path.basename(mark))
+    .filter((name) => marks.has(markFor(path.join(runs, name))));
 }
 
 /** Signals a process only if it is still the one that was seen. */
@@ -115,7 +129,7 @@ export class RunTree {
 
   /** `spare`: pids that are part of the run and stay, as the shim that asks. */
   constructor(runDir: string, spare: number[] = []) {
-    this.#runDir = existsSync(runDir) ? realpathSync(runDir) : path.resolve(runDir);
+    this.#runDir = markFor(runDir);
     this.#spare = new Set(spare);
   }
 

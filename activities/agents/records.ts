@@ -13,9 +13,9 @@
  * what Postgres and a signed exit record say (warrant.ts). What to run is in no file with a name.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { ExitRecord } from '../../domain/agents/exit.js';
+import { errno, isDirectory, plainText, setAside } from './plain-file.js';
 
 export interface SupervisedCommand {
   name: string;
@@ -101,13 +101,11 @@ export const runFiles = (runDir: string) => ({
   agentResult: path.join(runDir, 'agent', 'result.json'),
 });
 
+/** Longest reason that is taken from a request to stop: it travels through histories. */
+const REASON_LIMIT = 2_000;
+
 /** Largest result file that is read. */
 export const RESULT_LIMIT = 1024 * 1024;
-
-/** errno name of an error of node:fs or node:child_process, or null. */
-export function errno(err: unknown): string | null {
-  return err instanceof Error && 'code' in err && typeof err.code === 'string' ? err.code : null;
-}
 
 function writeTemporary(file: string, text: string): string {
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
@@ -130,9 +128,11 @@ function syncDirectory(dir: string): void {
   }
 }
 
-/** Replaces `file`: a reader sees the old text or all of the new one. */
+/** Replaces `file`, whatever lies there: a reader sees the old text or all of the new one. */
 export function writeWhole(file: string, text: string): void {
-  renameSync(writeTemporary(file, text), file);
+  const temporary = writeTemporary(file, text);
+  if (isDirectory(file)) setAside(file);
+  renameSync(temporary, file);
   syncDirectory(path.dirname(file));
 }
 
@@ -151,24 +151,24 @@ export function writeOnce(file: string, text: string): boolean {
   return true;
 }
 
-/** Parsed content of a record; null when the file is not there or not JSON (then nobody of ours wrote it). */
-function readRecord(file: string): object | null {
-  let text: string;
+/** Largest record that is read. */
+const RECORD_LIMIT = 1024 * 1024;
+
+/** Parsed content of a record; null when there is no file, or not JSON in it (then nobody of ours wrote it). */
+export function readRecord(file: string): unknown {
+  const text = plainText(file, RECORD_LIMIT);
+  if (text === null) return null;
   try {
-    text = readFileSync(file, 'utf8');
-  } catch (err) {
-    if (errno(err) === 'ENOENT') return null;
-    throw err;
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : null;
+    return JSON.parse(text);
   } catch (err) {
     if (err instanceof SyntaxError) return null;
     throw err;
   }
 }
 
-export const readShim = (runDir: string): ShimRecord | null => readRecord(runFiles(runDir).shim) as ShimRecord | null;
-export const readExit = (runDir: string): ExitRecord | null => readRecord(runFiles(runDir).exit) as ExitRecord | null;
-export const readStop = (runDir: string): StopRequest | null => readRecord(runFiles(runDir).stop) as StopRequest | null;
+/** Why a run is to stop; null when nobody asked for it. */
+export function readStop(runDir: string): string | null {
+  const record = readRecord(runFiles(runDir).stop);
+  const isRequest = typeof record === 'object' && record !== null && 'reason' in record;
+  return isRequest && typeof record.reason === 'string' ? record.reason.slice(0, REASON_LIMIT) : null;
+}

@@ -1,7 +1,8 @@
 /** Takes an agent's result file over, without following or waiting for anything the agent put there. Built-ins only. */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { errno, RESULT_LIMIT, runFiles, writeWhole } from './records.js';
+import { errno, readPlain } from './plain-file.js';
+import { RESULT_LIMIT, runFiles, writeWhole } from './records.js';
 import { hashOf } from './warrant.js';
 
 export type ResultCopy =
@@ -13,28 +14,18 @@ export type ResultCopy =
 export function copyResult(runDir: string): ResultCopy {
   const files = runFiles(runDir);
   const refused = (error: string): ResultCopy => ({ result: 'refused', hash: null, error });
-  let fd: number;
   try {
     if (realpathSync(files.agentDir) !== path.join(realpathSync(runDir), 'agent')) {
       return refused('the directory of the result file was replaced by a link');
     }
-    fd = openSync(files.agentResult, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (err) {
-    const code = errno(err);
-    if (code === 'ENOENT') return { result: 'absent', hash: null, error: null };
-    if (code === 'ELOOP') return refused('the result file is a symbolic link');
-    return refused(`the result file cannot be opened (${code ?? String(err)})`);
+    if (errno(err) === 'ENOENT') return { result: 'absent', hash: null, error: null };
+    return refused(`the directory of the result file cannot be looked into (${errno(err) ?? String(err)})`);
   }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) return refused('the result file is not a regular file');
-    if (stat.size > RESULT_LIMIT) return refused(`the result file has ${stat.size} bytes; 1 MiB is the most`);
-    const buffer = Buffer.alloc(stat.size);
-    const length = readSync(fd, buffer, 0, buffer.length, 0);
-    const text = buffer.toString('utf8', 0, length);
-    writeWhole(files.result, text);
-    return { result: 'copied', hash: hashOf(text), error: null };
-  } finally {
-    closeSync(fd);
-  }
+  const found = readPlain(files.agentResult, RESULT_LIMIT);
+  if (found.kind === 'absent') return { result: 'absent', hash: null, error: null };
+  if (found.kind === 'refused') return refused(`the result file ${found.reason}`);
+  const text = found.value.toString('utf8');
+  writeWhole(files.result, text);
+  return { result: 'copied', hash: hashOf(text), error: null };
 }

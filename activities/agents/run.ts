@@ -4,7 +4,6 @@
  *
  *   claim the fence → (stored report? that) → prepare → start once or attach → wait → take over → store, give the slot on
  */
-import { statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
@@ -13,6 +12,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
 import { getRepo } from '../../store/repos.js';
+import { findProfile } from '../../store/agent-profiles.js';
 import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { claimRun, finishRun, getRun, noteRunStarted, type Run } from '../../store/runs.js';
@@ -21,9 +21,10 @@ import type { RunAgentInput } from '../../workflows/activities.js';
 import { isWorkflowCancel, withHeartbeat } from './heartbeat.js';
 import { baseEnvironment, type AgentHost } from './host.js';
 import { factsOf, prepareRun } from './prepare-run.js';
+import { plainSize } from './plain-file.js';
 import { runFiles } from './records.js';
 import { runEnd, settleRun, type Settled } from './settle-run.js';
-import { probe, probeAfterStart, startOrAttach, stop, waitForEnd, type RunProbe } from './supervisor.js';
+import { OVERDUE_MS, probe, probeAfterStart, startOrAttach, stop, waitForEnd, type RunProbe } from './supervisor.js';
 import { newKey } from './warrant.js';
 
 const LOOK_MS = 10_000;
@@ -37,7 +38,12 @@ export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<R
   if (run?.report != null) return run.report;
   if (run?.status !== 'running') throw superseded(input.run.runId);
   const runDir = host.paths.run(run.id);
-  const details = () => ({ runId: run.id, fence: run.fence, outOffset: size(runFiles(runDir).out), lastEvent: null });
+  const details = () => ({
+    runId: run.id,
+    fence: run.fence,
+    outOffset: plainSize(runFiles(runDir).out),
+    lastEvent: null,
+  });
   return withHeartbeat(details, async (ended) => {
     await transaction(host.pool, (tx) => mirrorTask(tx, input.mirror));
     const repo = await getRepo(host.pool, run.repo);
@@ -53,7 +59,8 @@ export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<R
 /** Starts the run unless that was done before; gives a result only when it cannot be started. */
 async function begin(host: AgentHost, repo: Repo, input: RunAgentInput, run: Run): Promise<Settled | null> {
   const runDir = host.paths.run(run.id);
-  if ((await probeAfterStart(runDir)).state !== 'starting') return null;
+  // One that was seen running has started, whatever lies in its directory now.
+  if (run.pid !== null || (await probeAfterStart(runDir)).state !== 'starting') return null;
   const prepared = await prepareRun(host, repo, input, run.fence);
   if (prepared.kind === 'impossible') {
     const report = {
@@ -84,12 +91,14 @@ async function untilEnd(
   ended: AbortSignal,
 ): Promise<Settled> {
   const runDir = host.paths.run(run.id);
+  const latest = performance.now() + (await longest(host, repo, run));
   await noteStarted(host, input, run, probe(runDir));
   for (;;) {
     const now = await waitForEnd(runDir, LOOK_MS, ended);
     const over = now.state === 'exited' || now.state === 'lost';
     if (over || !ended.aborted) await requireRun(host, run);
     if (over) return settleRun(host, repo, input, now);
+    if (performance.now() > latest) return settleRun(host, repo, input, { state: 'overdue' });
     if (!ended.aborted) continue;
     // The agent goes on without us, unless the workflow itself wants it to end.
     if (!isWorkflowCancel()) throw ended.reason instanceof Error ? ended.reason : new CancelledFailure('detached');
@@ -98,6 +107,12 @@ async function untilEnd(
     await store(host, run, await settleRun(host, repo, input, stopped));
     return Context.current().cancelled;
   }
+}
+
+/** Milliseconds after which a supervisor must have ended a run, if nobody holds it up. */
+async function longest(host: AgentHost, repo: Repo, run: Run): Promise<number> {
+  const profile = await findProfile(host.pool, run.agent);
+  return (profile?.limits.wallMs ?? Infinity) + (repo.config.setup?.timeout ?? 0) + OVERDUE_MS;
 }
 
 const claimOf = (run: Run) => ({ runId: run.id, attempt: run.attempt, fence: run.fence });
@@ -135,8 +150,4 @@ async function store(host: AgentHost, run: Run, settled: Settled): Promise<RunRe
   const report = (await getRun(host.pool, run.id))?.report;
   if (report == null) throw superseded(run.id);
   return report;
-}
-
-function size(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }

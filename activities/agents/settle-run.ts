@@ -1,7 +1,6 @@
 /** After a run has ended: what it did, taken from its clone by way of the gate, and what it came to. */
-import { existsSync, readFileSync } from 'node:fs';
 import type { ExitRecord } from '../../domain/agents/exit.js';
-import { decideOutcome, lostOutcome } from '../../domain/agents/outcome.js';
+import { decideOutcome, lostOutcome, overdueOutcome } from '../../domain/agents/outcome.js';
 import type { RunOutcome, RunReport, Usage } from '../../domain/agents/types.js';
 import type { Repo } from '../../domain/repos.js';
 import type { Pool } from '../../store/db.js';
@@ -11,7 +10,8 @@ import type { RunAgentInput } from '../../workflows/activities.js';
 import { importHead, pushHead } from '../git/heads.js';
 import type { AgentHost } from './host.js';
 import { noteClone } from './prepare-run.js';
-import { readStop, runFiles } from './records.js';
+import { plainText } from './plain-file.js';
+import { readStop, RESULT_LIMIT, runFiles } from './records.js';
 import { killTree, type RunProbe } from './supervisor.js';
 import { blobsAt, forgetClone } from './task-clone.js';
 import { hashOf, isSignedBy } from './warrant.js';
@@ -22,15 +22,19 @@ export interface Settled {
   exitCode: number | null;
 }
 
+/** `overdue`: still there long after all of its limits. */
+export type RunEnding = RunProbe | { state: 'overdue' };
+
 /** Takes over what an ended run did. Safe to repeat: git is asked what is there, and pushes look before they act. */
-export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInput, end: RunProbe): Promise<Settled> {
+export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInput, end: RunEnding): Promise<Settled> {
   const runDir = host.paths.run(input.run.runId);
   const vouched = await vouchedEnd(host.pool, input.run.runId, end);
   if (vouched.kind === 'lost') {
     await killTree(runDir);
     const stopped = readStop(runDir);
     const { reason } = vouched;
-    const outcome: RunOutcome = stopped === null ? lostOutcome(reason) : { kind: 'stopped', reason: stopped.reason };
+    const without = end.state === 'overdue' ? overdueOutcome() : lostOutcome(reason);
+    const outcome: RunOutcome = stopped === null ? without : { kind: 'stopped', reason: stopped };
     return { report: await makeReport(host, repo, input, { outcome, head: input.head }), usage: null, exitCode: null };
   }
   const { exit, facts } = vouched;
@@ -54,8 +58,9 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
 export type VouchedEnd = { kind: 'ended'; exit: ExitRecord; facts: RunStart | null } | { kind: 'lost'; reason: string };
 
 /** The end of a run, if the supervisor that we started says so. Whatever else lies in its directory proves nothing. */
-export async function vouchedEnd(pool: Pool, runId: string, end: RunProbe): Promise<VouchedEnd> {
+export async function vouchedEnd(pool: Pool, runId: string, end: RunEnding): Promise<VouchedEnd> {
   if (end.state === 'lost') return { kind: 'lost', reason: end.reason };
+  if (end.state === 'overdue') return { kind: 'lost', reason: 'its supervisor did not end it in time' };
   if (end.state !== 'exited') return { kind: 'lost', reason: 'the run did not start' };
   const { exit } = end;
   const by = (await runKeys(pool, runId)).find(({ key }) => isSignedBy(exit, key));
@@ -65,10 +70,9 @@ export async function vouchedEnd(pool: Pool, runId: string, end: RunProbe): Prom
 
 /** The result file as the supervisor read it; null where there is none, or another one by now. */
 function resultText(runDir: string, exit: ExitRecord): string | null {
-  const file = runFiles(runDir).result;
-  if (exit.result !== 'copied' || !existsSync(file)) return null;
-  const text = readFileSync(file, 'utf8');
-  return hashOf(text) === exit.resultHash ? text : null;
+  if (exit.result !== 'copied') return null;
+  const text = plainText(runFiles(runDir).result, RESULT_LIMIT);
+  return text !== null && hashOf(text) === exit.resultHash ? text : null;
 }
 
 interface Taken {

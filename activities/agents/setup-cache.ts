@@ -5,18 +5,24 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { constants, closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, realpathSync } from 'node:fs';
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { errno, type SupervisedSetup } from './records.js';
+import { errno, readPlain, type Plain } from './plain-file.js';
+import type { SupervisedSetup } from './records.js';
+
+/** A key file is a list of versions; what is larger, or no plain file, is no key. */
+const KEY_FILE_LIMIT = 64 * 1024 * 1024;
 
 /** Directory of the cache for the key files as they are now; null when nothing can be cached. */
 export function cacheEntry(setup: SupervisedSetup, cwd: string): string | null {
   if (setup.cache.length === 0 || setup.cacheKey.length === 0) return null;
   const hash = createHash('sha256').update(JSON.stringify([setup.command, setup.cache]));
   for (const file of setup.cacheKey) {
-    const content = readPlain(within(cwd, file));
-    hash.update(JSON.stringify([file, content === null ? null : createHash('sha256').update(content).digest('hex')]));
+    const place = within(cwd, file);
+    const found: Plain<Buffer> = place === null ? { kind: 'absent' } : readPlain(place, KEY_FILE_LIMIT);
+    if (found.kind === 'refused') return null;
+    const content = found.kind === 'absent' ? null : createHash('sha256').update(found.value).digest('hex');
+    hash.update(JSON.stringify([file, content]));
   }
   return path.join(setup.cacheDir, hash.digest('hex').slice(0, 32));
 }
@@ -57,19 +63,4 @@ function within(cwd: string, relative: string): string | null {
   while (!existsSync(parent)) parent = path.dirname(parent);
   const real = realpathSync(parent);
   return real === root || real.startsWith(root + path.sep) ? file : null;
-}
-
-function readPlain(file: string | null): Buffer | null {
-  if (file === null) return null;
-  try {
-    const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      return fstatSync(fd).isFile() ? readFileSync(fd) : null;
-    } finally {
-      closeSync(fd);
-    }
-  } catch (err) {
-    if (['ENOENT', 'ELOOP', 'ENXIO', 'ENOTDIR'].includes(errno(err) ?? '')) return null;
-    throw err;
-  }
 }

@@ -1,9 +1,10 @@
 /** Runs one command of a run: output through pipes into logs, limits, stop requests. Node built-ins only. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import { errno, readStop } from './records.js';
+import { errno } from './plain-file.js';
+import { readStop } from './records.js';
 import { signalExactly, processFacts, type RunTree } from './processes.js';
 import type { LimitedLog } from './output.js';
 
@@ -54,8 +55,8 @@ export class StopWatch {
 
   stopped(): boolean {
     if (this.by === null) {
-      const request = readStop(this.#runDir);
-      if (request !== null) this.#stop('request', request.reason);
+      const reason = readStop(this.#runDir);
+      if (reason !== null) this.#stop('request', reason);
     }
     return this.by !== null;
   }
@@ -71,8 +72,10 @@ function makePipe(dir: string, sink: LimitedLog): { writeEnd: number; drained: P
   if (made.error !== undefined || made.status !== 0) {
     throw new Error(`mkfifo failed in ${dir}`, { cause: made.error });
   }
-  const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
-  const writeEnd = openSync(fifo, constants.O_WRONLY);
+  const readEnd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  if (!fstatSync(readEnd).isFIFO()) throw new Error(`${fifo} was replaced`);
+  // Not by its name: another FIFO in its place would have nobody who reads, and hold us up.
+  const writeEnd = openSync(`/proc/self/fd/${readEnd}`, constants.O_WRONLY);
   rmSync(fifo);
   const socket = new Socket({ fd: readEnd, readable: true, writable: false });
   const drained = new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import type { AgentHost } from './host.js';
-import { readShim } from './records.js';
+import { readShim } from './read-records.js';
 import { stop } from './supervisor.js';
 
 /**

@@ -3,19 +3,21 @@
  * files and process identity, so any worker of the host, at any time, says the same. See shim.ts for the other side.
  *
  *   (nothing) → starting → running → exited
- *        └────────┴─ tombstone ──┴─ shim killed ─→ lost
+ *        └────────┴─ tombstone ──┴─ shim killed, claim gone or not by a shim ─→ lost
  *
  * `exited` and `lost` are final. A run id is never run twice; what runs next has another id.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, watch } from 'node:fs';
+import { closeSync, existsSync, watch, type FSWatcher } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExitRecord } from '../../domain/agents/exit.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { entrypoint } from '../entrypoint.js';
 import { bootId, isAlive, killTree, runMarks } from './processes.js';
-import { readExit, readShim, runFiles, writeOnce, writeWhole } from './records.js';
+import { isTaken, makeDirectory, openLog } from './plain-file.js';
+import { readExit, readShim } from './read-records.js';
+import { runFiles, writeOnce, writeWhole } from './records.js';
 import type { ShimRecord, StopRequest, SupervisedSpec } from './records.js';
 import { newKey, openWarrant, type Warrant } from './warrant.js';
 
@@ -26,12 +28,19 @@ export type RunProbe =
   | { state: 'exited'; exit: ExitRecord; shim: ShimRecord }
   | { state: 'lost'; reason: string };
 
+export type StartedProbe = Exclude<RunProbe, { state: 'starting' }>;
+
 /** A shim that has not claimed its run by then is started again; after as many tries the run is declared lost. */
 const CLAIM_MS = 10_000;
 const CLAIM_TRIES = 6;
 /** Longer than a supervisor takes to start: what it will run in must not be made anew under it. */
 const EARLIER_MS = 2_000;
 const POLL_MS = 250;
+/**
+ * A run that has not ended this long after its limits has a supervisor that somebody holds up (stopped by a signal,
+ * say): it is ended from here. More than all that comes before and after the commands takes.
+ */
+export const OVERDUE_MS = 3_600_000;
 /** A stop that the shim has not carried out by then is carried out from here. */
 const STOP_MS = 8_000;
 
@@ -39,9 +48,7 @@ const STOP_MS = 8_000;
 export function probe(runDir: string): RunProbe {
   const shim = readShim(runDir);
   if (shim === null) {
-    return existsSync(runFiles(runDir).shim)
-      ? { state: 'lost', reason: 'the claim is damaged' }
-      : { state: 'starting' };
+    return isTaken(runFiles(runDir).shim) ? { state: 'lost', reason: 'the claim is damaged' } : { state: 'starting' };
   }
   if (shim.tombstone) return { state: 'lost', reason: shim.reason ?? 'declared lost before it started' };
   // In this order: a shim writes its exit record and then goes.
@@ -66,8 +73,9 @@ export async function startOrAttach(
   spec: SupervisedSpec,
   env: Record<string, string>,
   key: string = newKey(),
-): Promise<Exclude<RunProbe, { state: 'starting' }>> {
-  mkdirSync(runFiles(runDir).agentDir, { recursive: true, mode: 0o700 });
+): Promise<StartedProbe> {
+  makeDirectory(runDir);
+  makeDirectory(runFiles(runDir).agentDir);
   for (let tries = 0; tries < CLAIM_TRIES; tries += 1) {
     const now = probe(runDir);
     if (now.state !== 'starting') return now;
@@ -88,7 +96,7 @@ export async function probeAfterStart(runDir: string): Promise<RunProbe> {
 }
 
 function spawnShim(runDir: string, warrant: Warrant, env: Record<string, string>): void {
-  const log = openSync(runFiles(runDir).shimLog, 'a', 0o600);
+  const log = openLog(runFiles(runDir).shimLog);
   const given = openWarrant(runDir, warrant);
   try {
     const child = spawn(process.execPath, [entrypoint('activities/agents/shim'), runDir], {
@@ -110,8 +118,7 @@ function spawnShim(runDir: string, warrant: Warrant, env: Record<string, string>
 async function until(runDir: string, ms: number, met: () => boolean, signal?: AbortSignal): Promise<boolean> {
   const wake = new AbortController();
   let changed = (): void => undefined;
-  const watcher = watch(runDir, { signal: wake.signal }, () => changed());
-  watcher.on('error', () => changed());
+  watchDirectory(runDir, wake.signal, () => changed());
   const aborted = (): void => changed();
   signal?.addEventListener('abort', aborted);
   try {
@@ -129,11 +136,29 @@ async function until(runDir: string, ms: number, met: () => boolean, signal?: Ab
   }
 }
 
-/** Waits at most `ms` for the end of a run. Gives what is true then; an abort of `signal` ends the wait. */
-export async function waitForEnd(runDir: string, ms: number, signal?: AbortSignal): Promise<RunProbe> {
-  let now = probe(runDir);
+function watchDirectory(dir: string, signal: AbortSignal, changed: () => void): void {
+  let watcher: FSWatcher;
+  try {
+    watcher = watch(dir, { signal }, changed);
+  } catch {
+    return; // the directory is gone, or the host has no watches left: what happens is found by looking
+  }
+  watcher.on('error', changed);
+}
+
+/** What is true of a run that was started: a claim is made once, so one that is not there was taken away. */
+function probeStarted(runDir: string): StartedProbe {
+  const now = probe(runDir);
+  return now.state === 'starting' ? { state: 'lost', reason: 'the claim of the run is gone' } : now;
+}
+
+/**
+ * Waits at most `ms` for the end of a run that was started. Gives what is true then; an abort of `signal` ends the wait.
+ */
+export async function waitForEnd(runDir: string, ms: number, signal?: AbortSignal): Promise<StartedProbe> {
+  let now = probeStarted(runDir);
   const over = (): boolean => {
-    now = probe(runDir);
+    now = probeStarted(runDir);
     return now.state === 'exited' || now.state === 'lost';
   };
   await until(runDir, ms, over, signal);
@@ -154,7 +179,7 @@ export function entomb(runDir: string, of: { runId: string; attempt: number; fen
     reason,
     at: new Date().toISOString(),
   };
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  makeDirectory(runDir);
   return writeOnce(runFiles(runDir).shim, JSON.stringify(tombstone, null, 2));
 }
 
@@ -164,9 +189,9 @@ export async function declareLost(
   of: { runId: string; attempt: number; fence: number },
   reason: string,
 ): Promise<number> {
-  if (entomb(runDir, of, reason)) return 0;
-  const now = probe(runDir);
-  return now.state === 'exited' ? 0 : killTree(runDir);
+  // Without a claim there may be processes all the same: it can be taken away.
+  entomb(runDir, of, reason);
+  return probe(runDir).state === 'exited' ? 0 : killTree(runDir);
 }
 
 /**
@@ -179,10 +204,10 @@ export async function stop(
   reason: string,
 ): Promise<RunProbe> {
   const request: StopRequest = { reason, at: new Date().toISOString() };
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  makeDirectory(runDir);
   writeWhole(runFiles(runDir).stop, JSON.stringify(request));
-  if (entomb(runDir, of, reason)) return probe(runDir);
-  const now = await waitForEnd(runDir, STOP_MS);
+  const buried = entomb(runDir, of, reason);
+  const now = await waitForEnd(runDir, buried ? 0 : STOP_MS);
   await killTree(runDir);
   return now.state === 'running' ? waitForEnd(runDir, STOP_MS) : now;
 }

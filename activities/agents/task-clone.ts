@@ -2,44 +2,48 @@
  * The clone of a task on this host, and what we remember of it beside it (inside, the agent could rewrite it): a clone
  * is made anew when it is gone, of another generation, or not where the next stage begins.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile, rename } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import Type, { type Static } from 'typebox';
+import { Check } from 'typebox/value';
 import type { Repo } from '../../domain/repos.js';
 import type { RunStart } from '../../store/run-keys.js';
 import { makeClone } from '../git/clone.js';
 import { withGate } from '../git/gate.js';
 import { fetchRefs, listRemote } from '../git/remote.js';
 import type { AgentHost } from './host.js';
+import { isDirectory } from './plain-file.js';
+import { readRecord, writeWhole } from './records.js';
+import { removeTree } from './remove-tree.js';
 
-export interface CloneNote {
-  generation: number;
+const Note = Type.Object({
+  generation: Type.Integer(),
   /** Base commit it has as origin/<base>. */
-  base: string;
+  base: Type.String(),
   /** Commit it was last known to be at. */
-  head: string;
+  head: Type.String(),
   /** `setup` ran in it, or was restored. */
-  setUp: boolean;
-}
+  setUp: Type.Boolean(),
+});
+export type CloneNote = Static<typeof Note>;
 
 const noteFile = (host: AgentHost, repo: string, workItem: string): string =>
   `${host.paths.clone(repo, workItem)}.json`;
 
 export function readCloneNote(host: AgentHost, repo: string, workItem: string): CloneNote | null {
-  const file = noteFile(host, repo, workItem);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CloneNote) : null;
+  const note = readRecord(noteFile(host, repo, workItem));
+  return Check(Note, note) ? note : null;
 }
 
 export async function writeCloneNote(host: AgentHost, repo: string, workItem: string, note: CloneNote): Promise<void> {
   const file = noteFile(host, repo, workItem);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(`${file}.tmp`, JSON.stringify(note));
-  await rename(`${file}.tmp`, file);
+  writeWhole(file, JSON.stringify(note));
 }
 
 /** Makes sure that the next run begins with a new clone. */
 export async function forgetClone(host: AgentHost, repo: string, workItem: string): Promise<void> {
-  await rm(noteFile(host, repo, workItem), { force: true });
+  await rm(noteFile(host, repo, workItem), { recursive: true, force: true });
 }
 
 export interface CloneWanted {
@@ -57,8 +61,9 @@ export async function ensureClone(host: AgentHost, repo: Repo, wanted: CloneWant
   const { workItem, generation, branch } = wanted;
   const dir = host.paths.clone(repo.id, workItem);
   const note = readCloneNote(host, repo.id, workItem);
-  if (note !== null && fits(note, wanted) && existsSync(dir)) return note;
+  if (note !== null && fits(note, wanted) && isDirectory(dir)) return note;
   const from = wanted.head ?? (await branchOnRemote(host, repo, branch));
+  await removeTree(dir);
   const made = await makeClone(host.git, repo, { dir, branch, workItem, head: from });
   const fresh: CloneNote = { generation, base: made.base, head: made.head, setUp: false };
   await writeCloneNote(host, repo.id, workItem, fresh);

@@ -4,12 +4,15 @@
  * an open file without a name, and signs its exit record with the key; the worker keeps the key, and where the run
  * began, in Postgres. Node built-ins only: the shim loads this.
  *
- * Limit: without a sandbox a process of our own user may read another one's memory where the kernel lets it.
+ * Limit: this holds against what an agent writes in directories, not against one that goes to the source. Without a
+ * sandbox it runs as our user: what our user can read, it can (the password of the embedded Postgres in the data
+ * directory, the worker's environment and memory where the kernel lets it), and so reach the keys. Where it runs as
+ * another user, or in a sandbox, that way is closed.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import path from 'node:path';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
 import type { ExitRecord } from '../../domain/agents/exit.js';
+import { openNameless } from './plain-file.js';
 import type { SupervisedSpec } from './records.js';
 
 export interface Warrant {
@@ -25,10 +28,8 @@ export const newKey = (): string => randomBytes(32).toString('hex');
 
 /** An open file that holds the warrant and has no name any more; the caller closes it. */
 export function openWarrant(runDir: string, warrant: Warrant): number {
-  const file = path.join(runDir, `.warrant-${randomBytes(8).toString('hex')}`);
-  const fd = openSync(file, 'wx+', 0o600);
+  const fd = openNameless(runDir);
   try {
-    unlinkSync(file);
     writeSync(fd, JSON.stringify(warrant), 0);
     return fd;
   } catch (err) {

@@ -2,7 +2,6 @@
  * One execution of the checks of a tree, under the same supervisor as agents: on an export of exactly that tree, with an
  * environment of its own, logs on disk. A repeat after a lost worker joins the execution that runs.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { decideCheck } from '../../domain/checks/run-result.js';
@@ -16,12 +15,13 @@ import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
 import { checkWorkflowId, contentId } from '../../workflows/ids.js';
 import { exportTree } from '../git/export.js';
-import { removeTree } from '../agents/clean-up.js';
 import { isWorkflowCancel, withHeartbeat } from '../agents/heartbeat.js';
 import { baseEnvironment, type AgentHost } from '../agents/host.js';
+import { plainTail } from '../agents/plain-file.js';
 import { runFiles, type SupervisedSpec } from '../agents/records.js';
-import { vouchedEnd, type VouchedEnd } from '../agents/settle-run.js';
-import { killTree, probeAfterStart, startOrAttach, stop, waitForEnd, type RunProbe } from '../agents/supervisor.js';
+import { removeTree } from '../agents/remove-tree.js';
+import { vouchedEnd, type RunEnding, type VouchedEnd } from '../agents/settle-run.js';
+import { killTree, OVERDUE_MS, probeAfterStart, startOrAttach, stop, waitForEnd } from '../agents/supervisor.js';
 import { newKey } from '../agents/warrant.js';
 
 const LOOK_MS = 10_000;
@@ -53,7 +53,7 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
         await addRunKey(host.pool, runId, { key, facts: null });
         await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
       }
-      const end = await untilEnd(runDir, runId, ended);
+      const end = await untilEnd(runDir, runId, longest(repo, checks), ended);
       crashPoint('check-before-result');
       const result = resultOf(runDir, await vouchedEnd(host.pool, runId, end), repo, checks);
       await killTree(runDir);
@@ -99,10 +99,16 @@ async function prepare(
   };
 }
 
-async function untilEnd(runDir: string, runId: string, ended: AbortSignal): Promise<RunProbe> {
-  for (;;) {
+/** Milliseconds after which a supervisor must have ended the checks, if nobody holds it up. */
+function longest(repo: Repo, checks: readonly CheckConfig[]): number {
+  return checks.reduce((sum, c) => sum + c.timeout, (repo.config.setup?.timeout ?? 0) + OVERDUE_MS);
+}
+
+async function untilEnd(runDir: string, runId: string, ms: number, ended: AbortSignal): Promise<RunEnding> {
+  for (const latest = performance.now() + ms; ;) {
     const now = await waitForEnd(runDir, LOOK_MS, ended);
     if (now.state === 'exited' || now.state === 'lost') return now;
+    if (performance.now() > latest) return { state: 'overdue' };
     if (!ended.aborted) continue;
     // Like an agent, a check goes on without its worker, unless the workflow wants it to end.
     if (isWorkflowCancel()) await stop(runDir, { runId, attempt: 1, fence: 1 }, 'the check was cancelled');
@@ -115,22 +121,10 @@ function resultOf(runDir: string, end: VouchedEnd, repo: Repo, checks: readonly 
   const { exit } = end;
   const files = runFiles(runDir);
   const inSetup = exit.setup.end === 'failed';
-  const output = inSetup ? readTail(files.setupLog, 0) : readTail(files.out, exit.commands.at(-1)?.logFrom ?? 0);
+  const output = inSetup
+    ? plainTail(files.setupLog, 0, TAIL_READ)
+    : plainTail(files.out, exit.commands.at(-1)?.logFrom ?? 0, TAIL_READ);
   return decideCheck({ exit, checks, setup: repo.config.setup, output });
-}
-
-/** The end of a log, from `from` on at the earliest. */
-function readTail(file: string, from: number): string {
-  if (!existsSync(file)) return '';
-  const fd = openSync(file, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const at = Math.max(from, size - TAIL_READ);
-    const buffer = Buffer.alloc(Math.max(0, size - at));
-    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, at));
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function workItemOf({ source }: CheckInput): string | null {

@@ -1,5 +1,5 @@
 /** Heads: from an agent's clone into the gate, looked at before anything uses them, and onto the remote. */
-import { lstat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
@@ -82,6 +82,9 @@ async function cloneFault(gitDir: string, branch: string): Promise<string | null
     if (found === null && /^$|^objects$|^refs$/.test(name)) return `the clone has no ${path.join('.git', name)}`;
     if (found !== null && !found.isDirectory()) return `${path.join('.git', name)} of the clone is not a directory`;
   }
+  // git follows links among refs, round and round.
+  const refs = await readdir(path.join(gitDir, 'refs'), { recursive: true, withFileTypes: true });
+  if (refs.some((entry) => entry.isSymbolicLink())) return 'the clone has a link among its .git/refs';
   for (const name of ['HEAD', 'config', 'packed-refs', `refs/heads/${branch}`]) {
     const found = await lstat(path.join(gitDir, name)).catch(() => null);
     if (found !== null && !found.isFile()) return `.git/${name} of the clone is not a file`;

@@ -46,6 +46,10 @@ export function decideOutcome(facts: RunFacts): { outcome: RunOutcome; usage: Us
 /** The outcome of a run whose supervisor is gone. */
 export const lostOutcome = (reason: string): RunOutcome => transient('host-lost', reason, null);
 
+/** The outcome of a run whose supervisor did not enforce its limits. */
+export const overdueOutcome = (): RunOutcome =>
+  fault('wall-limit', 'the agent reached its wall clock limit, and its supervisor was held up', null);
+
 function beforeTheAgent(exit: ExitRecord): RunOutcome | null {
   if (exit.stoppedBy === 'request') return { kind: 'stopped', reason: exit.stopReason ?? 'stopped' };
   if (exit.stoppedBy === 'host') return lostOutcome('the host ended while the agent was running');

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
@@ -7,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cleanUpTask } from '../../../activities/agents/clean-up.js';
 import { janitor } from '../../../activities/agents/janitor.js';
 import { markedProcesses } from '../../../activities/agents/processes.js';
-import { readShim, runFiles } from '../../../activities/agents/records.js';
+import { readShim } from '../../../activities/agents/read-records.js';
+import { runFiles } from '../../../activities/agents/records.js';
 import { runAgent } from '../../../activities/agents/run.js';
 import { writeCloneNote } from '../../../activities/agents/task-clone.js';
 import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
@@ -33,6 +35,17 @@ async function untilTrue(what: () => boolean): Promise<void> {
     await sleep(20);
   }
 }
+
+const waiting = { development: [{ append: '../../../started', text: '{run}\n' }, { waitFor: 'go' }] };
+const begin = async () => {
+  const input = await w.request(waiting);
+  const environment = new MockActivityEnvironment();
+  const first = environment.run<[], RunReport, () => Promise<RunReport>>(() => runAgent(w.host, input));
+  first.catch(() => undefined);
+  const started = path.join(w.host.paths.root, 'started');
+  await untilTrue(() => existsSync(started) && readFileSync(started, 'utf8').includes(input.run.runId));
+  return { input, environment, first, runDir: w.host.paths.run(input.run.runId) };
+};
 
 describe('a run', () => {
   it('puts what the agent committed on the remote as the head, and stores what it came to', async () => {
@@ -143,7 +156,10 @@ describe('a run directory that an agent wrote in', () => {
       const seal = require('node:crypto').createHash('sha256').update('mine').digest('hex');
       const command = { name: 'agent', code: 0, signal: null, spawnError: null, limit: null, logFrom: 0, seconds: 1 };
       fs.writeFileSync(dir + '/exit.json', JSON.stringify({ proof: 'mine', mac: '00'.repeat(32), phase: 'commands',
-        trouble: null, setup: { end: 'none' }, commands: [command], code: 0, stoppedBy: null, result: 'absent' }));
+        startedAt: shim.at, at: shim.at, trouble: null, setup: { end: 'none', code: null, seconds: 0 },
+        commands: [command], code: 0, signal: null, limit: null, stoppedBy: null, stopReason: null, outputBytes: 0,
+        outputTruncated: false, cutLines: 0, result: 'absent', resultHash: null, resultError: null,
+        leftoversCommitted: false, leftoversError: null, survivors: 0 }));
       fs.writeFileSync(dir + '/mine', JSON.stringify({ ...shim, seal }));
       fs.renameSync(dir + '/mine', dir + '/shim.json');`);
     const report = await w.run(await w.request({ development: [forge, { waitFor: 'never' }] }));
@@ -151,19 +167,100 @@ describe('a run directory that an agent wrote in', () => {
     expect(report.outcome).toMatchObject({ reason: expect.stringContaining('not by the supervisor') as string });
   });
 
-  it('holds nothing that is to be run, and no key, while the agent runs', async () => {
-    const look = { development: [{ run: ['sh', '-c', 'ls -A "$SIGNALBOX_RUN_DIR"; ls /proc/$PPID/fd'] }] };
-    const input = await w.request(look);
-    await w.run(input);
+  it('holds nothing that is to be run, and no key, nor does its supervisor hold it open, while the agent runs', async () => {
+    // Everything that can be read there at that moment: the files of the directory, and what the supervisor has open.
+    const look = attack(`
+      const { pid } = JSON.parse(fs.readFileSync(dir + '/shim.json'));
+      const open = fs.readdirSync('/proc/' + pid + '/fd').map((fd) => '/proc/' + pid + '/fd/' + fd);
+      const say = (what) => fs.writeSync(1, what + '\\n');
+      for (const file of [...open, ...fs.readdirSync(dir).map((name) => dir + '/' + name)]) {
+        try {
+          say('looked at ' + file + (open.includes(file) ? ' -> ' + fs.readlinkSync(file) : ''));
+          if (fs.statSync(file).isFile()) say(fs.readFileSync(file, 'utf8'));
+        } catch (err) {
+          if (err.code !== 'ENOENT') throw err;
+        }
+      }`);
+    const input = await w.request({ development: [look] });
+    expect(kindOf(await w.run(input))).toBe('passed');
+    const [known, ...others] = await runKeys(w.db.pool, input.run.runId);
+    expect([known?.facts, others]).toMatchObject([{ start: w.world.base(), base: w.world.base() }, []]);
+    const seen = readFileSync(runFiles(w.host.paths.run(input.run.runId)).out, 'utf8');
+    const looks = seen.split('\n').filter((line) => line.startsWith('looked at '));
+    expect(looks.filter((line) => line.includes('/fd/')).length, 'files that the supervisor has open').toBeGreaterThan(
+      3,
+    );
+    expect(looks.filter((line) => line.endsWith('/shim.json'))).toHaveLength(1);
+    expect(looks.filter((line) => /spec|warrant|nameless/.test(line))).toEqual([]);
+    expect(seen).not.toContain(known?.key ?? '');
+    expect(seen, 'the argv of the run, which the warrant holds').not.toContain('wallMs');
+  });
+
+  it('is of no use to hold up the worker: not before a run, not in it, not after it', async () => {
+    const plant = attack(`
+      const { execFileSync } = require('node:child_process');
+      const names = ['exit.json', 'stop', 'result.json', 'err.log'];
+      for (const name of names) execFileSync('sh', ['-c', 'rm -f $1; mkfifo $1', 'sh', dir + '/' + name]);
+      fs.rmSync(dir + '/out.jsonl');
+      fs.symlinkSync('out.jsonl', dir + '/out.jsonl');
+      fs.writeFileSync('planted', '');`);
+    const input = await w.request({
+      development: [plant, { waitFor: 'go' }, { result: { verdict: 'fail' } }],
+      'development@2': [],
+    });
     const runDir = w.host.paths.run(input.run.runId);
-    const [known] = await runKeys(w.db.pool, input.run.runId);
-    expect(known?.facts).toMatchObject({ start: w.world.base(), base: w.world.base() });
-    const names = readFileSync(runFiles(runDir).out, 'utf8').split('\n');
-    expect(names).toContain('shim.json');
-    expect(names.filter((name) => /spec|warrant/.test(name))).toEqual([]);
-    for (const name of readdirSync(runDir, { withFileTypes: true }).filter((entry) => entry.isFile())) {
-      expect(readFileSync(path.join(runDir, name.name), 'utf8')).not.toContain(known?.key);
-    }
+    const clone = w.host.paths.clone('web', input.run.workItem);
+    mkdirSync(runDir, { recursive: true });
+    for (const name of ['shim.log', 'out.jsonl']) execFileSync('mkfifo', [path.join(runDir, name)]);
+    mkdirSync(path.join(runDir, 'base.bundle.lock'));
+    mkdirSync(path.dirname(clone), { recursive: true });
+    execFileSync('mkfifo', [`${clone}.json`]);
+    const first = w.run(input);
+    first.catch(() => undefined);
+    await untilTrue(() => existsSync(path.join(clone, 'planted')));
+    // The next worker attaches; its first heartbeat tells the size of the log.
+    const second = w.run(input);
+    await janitor(w.host);
+    writeFileSync(path.join(clone, 'go'), '');
+    expect(kindOf(await second)).toBe('failed');
+    await Promise.allSettled([first]);
+    execFileSync('sh', [
+      '-c',
+      'rm "$1"; mkfifo "$1"; rm "$2"; echo null > "$2"',
+      'sh',
+      runFiles(runDir).exit,
+      `${clone}.json`,
+    ]);
+    expect(kindOf(await w.run(await w.again(input)))).toBe('passed');
+    await cleanUpTask(w.host, 'web', input.run.workItem);
+    expect(readdirSync(runDir).sort()).toEqual(['shim.json', 'shim.log']);
+  });
+
+  it.each([
+    ['takes the claim away', `fs.unlinkSync(dir + '/shim.json')`],
+    [
+      'takes the claim away and kills its supervisor',
+      `fs.unlinkSync(dir + '/shim.json'); process.kill(pid, 'SIGKILL')`,
+    ],
+    ['takes the whole directory away', `fs.renameSync(dir, dir + '.elsewhere'); process.kill(pid, 'SIGKILL')`],
+    ['kills its supervisor and says {}', `process.kill(pid, 'SIGKILL'); fs.writeFileSync(dir + '/exit.json', '{}')`],
+  ])('does not make a run endless: an agent that %s is lost, with its processes', async (_name, script) => {
+    const how = attack(`const { pid } = JSON.parse(fs.readFileSync(dir + '/shim.json')); ${script}`);
+    const input = await w.request({ development: [{ daemon: true }, how, { waitFor: 'never' }] });
+    const runDir = w.host.paths.run(input.run.runId);
+    expect(kindOf(await w.run(input))).toBe('transient: host-lost');
+    expect(markedProcesses().get(runDir) ?? []).toEqual([]);
+    expect((await getRun(w.db.pool, input.run.runId))?.status).toBe('lost');
+  });
+
+  it('without a claim is that of a run which was started, if it was: nothing starts it anew', async () => {
+    const { input, first, runDir } = await begin();
+    rmSync(runFiles(runDir).shim);
+    const second = w.run(input);
+    expect(kindOf(await second)).toBe('transient: host-lost');
+    await Promise.allSettled([first]);
+    const starts = readFileSync(path.join(w.host.paths.root, 'started'), 'utf8').split('\n');
+    expect(starts.filter((line) => line === input.run.runId)).toHaveLength(1);
   });
 
   it('does not say where the commits of a run are counted from', async () => {
@@ -184,17 +281,6 @@ describe('a run directory that an agent wrote in', () => {
 });
 
 describe('a run that is interrupted', () => {
-  const waiting = { development: [{ append: '../../../started', text: '{run}\n' }, { waitFor: 'go' }] };
-  const begin = async () => {
-    const input = await w.request(waiting);
-    const environment = new MockActivityEnvironment();
-    const first = environment.run<[], RunReport, () => Promise<RunReport>>(() => runAgent(w.host, input));
-    first.catch(() => undefined);
-    const started = path.join(w.host.paths.root, 'started');
-    await untilTrue(() => existsSync(started) && readFileSync(started, 'utf8').includes(input.run.runId));
-    return { input, environment, first, runDir: w.host.paths.run(input.run.runId) };
-  };
-
   it('by a shutdown of its worker goes on, and the next attempt sees its end', async () => {
     const { input, environment, first, runDir } = await begin();
     environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
@@ -219,6 +305,16 @@ describe('a run that is interrupted', () => {
     process.kill(readShim(runDir)?.pid ?? 0, 'SIGKILL');
     expect(kindOf(await first)).toBe('transient: host-lost');
     expect((await getRun(w.db.pool, input.run.runId))?.status).toBe('lost');
+    expect(markedProcesses().get(runDir) ?? []).toEqual([]);
+  });
+
+  it('by a supervisor that is held up ends at its limit all the same', async () => {
+    const { first, runDir } = await begin();
+    process.kill(readShim(runDir)?.pid ?? 0, 'SIGSTOP');
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 2 * 3_600_000);
+    expect(kindOf(await first)).toBe('fault: wall-limit');
+    clock.mockRestore();
     expect(markedProcesses().get(runDir) ?? []).toEqual([]);
   });
 
@@ -260,6 +356,24 @@ it('without a profile of that name or `default` is a fault that names the comman
   const report = await w.run(await w.request({}));
   expect(report.outcome).toMatchObject({ kind: 'fault', failureClass: 'profile-missing' });
   await w.db.pool.query(`INSERT INTO agent_profiles (name, profile) VALUES ('default', $1)`, [rows[0]?.profile]);
+});
+
+it('sweeping goes on after a directory that it cannot look after, and tells of it', async () => {
+  // Too long a name to be moved aside, a FIFO, and a link that leads out.
+  const kept = path.join(w.world.root, 'kept');
+  mkdirSync(kept);
+  writeFileSync(path.join(kept, 'file'), '');
+  const [long, fifo, link] = ['a'.repeat(255), 'b', 'web.ET-001.g1.c.1'];
+  mkdirSync(w.host.paths.run(long));
+  execFileSync('mkfifo', [w.host.paths.run(fifo)]);
+  symlinkSync(kept, w.host.paths.run(link));
+  const later = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 20 * 60_000);
+  const report = await janitor(w.host);
+  later.mockRestore();
+  expect(report.troubles).toEqual([{ at: long, error: expect.stringContaining('ENAMETOOLONG') as string }]);
+  expect(report.removed).toEqual(expect.arrayContaining([w.host.paths.run(fifo), w.host.paths.run(link)]));
+  expect([existsSync(w.host.paths.run(fifo)), readdirSync(kept)]).toEqual([false, ['file']]);
+  rmSync(w.host.paths.run(long), { recursive: true });
 });
 
 it('cleaning up a task takes everything but the logs, whatever its permissions', async () => {

@@ -15,7 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ExitRecord } from '../../../domain/agents/exit.js';
 import { markedProcesses, processFacts, bootId, killTree } from '../../../activities/agents/processes.js';
-import { readShim, runFiles, writeOnce } from '../../../activities/agents/records.js';
+import { readShim } from '../../../activities/agents/read-records.js';
+import { runFiles, writeOnce } from '../../../activities/agents/records.js';
 import { declareLost, probe, startOrAttach, stop, waitForEnd } from '../../../activities/agents/supervisor.js';
 import { BASE_ENV, testRun, type TestRun } from '../../support/runs.js';
 
@@ -133,6 +134,29 @@ describe('the end of a run', () => {
     expect(Date.now() - begun).toBeLessThan(3_000);
   });
 
+  it('comes at its limit whatever lies where a stop request would', async () => {
+    for (const plant of ['mkfifo', 'mkdir', 'ln -s /dev/zero']) {
+      const run = make('', { command: { command: ['sh', '-c', `${plant} $SIGNALBOX_RUN_DIR/stop; exec sleep 300`] } });
+      for (const command of run.spec.commands) command.wallMs = 300;
+      expect(await runToEnd(run, 10_000), plant).toMatchObject({ limit: 'wall', stoppedBy: null });
+    }
+  });
+
+  it('is what the supervisor wrote, whatever lay in its place before', async () => {
+    const plant = [
+      ...['mkfifo exit.json', 'mkdir exit.json', 'ln -s exit.json exit.json', 'ln -s /dev/zero exit.json'],
+      ...[
+        'truncate -s 5T exit.json',
+        'echo {} > exit.json',
+        'echo null > exit.json',
+        'echo \'{"proof":1}\' > exit.json',
+      ],
+      ...['head -c 900000 /dev/zero | tr "\\0" "[" > exit.json', 'mkfifo out.jsonl.1 result.json; mkdir exit.json'],
+    ].map((step) => `rm -rf exit.json; ${step}; sleep 0.3`);
+    const run = make('', { command: { command: ['sh', '-c', `cd $SIGNALBOX_RUN_DIR; ${plant.join('; ')}; exit 4`] } });
+    expect(await runToEnd(run, 20_000)).toMatchObject({ code: 4 });
+  });
+
   it('says which command could not be started', async () => {
     const run = make('', { command: { command: ['./no-such-agent'] } });
     expect(await runToEnd(run)).toMatchObject({ code: null, commands: [{ spawnError: 'ENOENT' }] });
@@ -147,6 +171,22 @@ describe('identity', () => {
       expect(await start(run)).toEqual({ state: 'lost', reason: 'not wanted' });
       expect(existsSync(path.join(run.cwd, 'ran'))).toBe(false);
     }
+  });
+
+  it.each([
+    ['gone', 'rm shim.json'],
+    ['gone with its directory', 'rm -r $SIGNALBOX_RUN_DIR'],
+    ['a FIFO', 'rm shim.json; mkfifo shim.json'],
+    ['a link that leads nowhere', 'ln -sf nowhere shim.json'],
+    ['another one', 'echo {} > shim.json'],
+    ['full of wrong numbers', `sed -i 's/"pid": .*/"pid": 1e999,/' shim.json`],
+  ])('is lost when its claim is %s, and what it started ends', async (_name, script) => {
+    const run = make('', { command: { command: ['sh', '-c', `cd $SIGNALBOX_RUN_DIR; ${script}; exec sleep 300`] } });
+    await start(run);
+    expect(await waitForEnd(run.runDir, 10_000)).toMatchObject({ state: 'lost' });
+    expect(await stop(run.runDir, run.spec, 'it is lost')).toMatchObject({ state: 'lost' });
+    expect(markedProcesses().get(run.runDir) ?? []).toEqual([]);
+    expect(await start(run)).toMatchObject({ state: 'lost' });
   });
 
   it('takes no other process for the supervisor because of its pid, and does not signal it', async () => {
@@ -244,6 +284,18 @@ describe('setup', () => {
     rmSync(cacheDir, { recursive: true });
   });
 
+  it('that puts something in the place of the logs does not keep the command from running', async () => {
+    const run = withSetup(
+      `cd $SIGNALBOX_RUN_DIR; mkfifo out.jsonl; ln -s /nowhere/x err.log; mkdir .git-output`,
+      '/nowhere',
+    );
+    const [agent] = run.spec.commands;
+    if (agent !== undefined) agent.command = ['sh', '-c', 'echo out; echo err >&2'];
+    expect(await runToEnd(run, 10_000)).toMatchObject({ code: 0, outputBytes: 8 });
+    const { out, err } = runFiles(run.runDir);
+    expect([readFileSync(out, 'utf8'), readFileSync(err, 'utf8')]).toEqual(['out\n', 'err\n']);
+  });
+
   it('that fails or takes too long ends the run before its command', async () => {
     const failed = await runToEnd(withSetup('exit 5', '/nowhere'));
     expect(failed).toMatchObject({ phase: 'setup', commands: [], setup: { end: 'failed', code: 5 } });
@@ -280,6 +332,14 @@ describe('the clone', () => {
       'Keep what development left Signalbox Agent\nfirst T',
     );
     expect(git(run.cwd, 'show', '--stat', '--format=', 'HEAD')).not.toContain('junk');
+  });
+
+  it('is given back also when its refs lead round and round, and to other directories', async () => {
+    const run = inClone(
+      'ln -s . .git/refs/a; ln -s . .git/refs/b; ln -s "$PWD" .git/refs/c; touch d.lock; echo two >> a.txt',
+    );
+    expect(await runToEnd(run, 20_000)).toMatchObject({ code: 0, leftoversCommitted: true });
+    expect(existsSync(path.join(run.cwd, 'd.lock'))).toBe(true);
   });
 
   it('is told to be unusable when it is, instead of running in it', async () => {

@@ -105,6 +105,14 @@ it('shares a run with whoever repeats the same request, and with nobody else', a
   expect(readFileSync(count, 'utf8')).toBe('x\nx\n');
 });
 
+it('comes to an end whatever a check makes of its run directory', async () => {
+  const inRun = 'cd "$SIGNALBOX_RUN_DIR"';
+  const red = await run([check('unit', `${inRun}; rm out.jsonl; mkfifo out.jsonl setup.log exit.json stop; exit 3`)]);
+  expect(red.result).toMatchObject({ kind: 'red', failed: { name: 'unit', exitCode: 3, tail: '' } });
+  const lost = await run([check('unit', `${inRun}; rm shim.json; exec sleep 300`)]);
+  expect(lost.result).toEqual({ kind: 'fault', reason: 'the claim of the run is gone' });
+});
+
 it('has a history to look at where a check wants one', async () => {
   const { result } = await run([
     check('log', 'test "$(git log --format=%s | tail -1)" = First', { needsHistory: true }),
