@@ -1,7 +1,7 @@
 -- Up Migration
 
--- What a worker gave a supervisor at its start: the key that vouches for the exit record, and where the run began. An
--- agent can write in its run directory; it cannot write here.
+-- What a worker gave a supervisor at its start: the key that vouches for the exit record, and where the run began. Not
+-- in the run directory, where an agent writes by name; activities/agents/warrant.ts says what this is worth.
 CREATE TABLE run_keys (
   run_id        text NOT NULL REFERENCES jobs(run_id) ON DELETE CASCADE,
   key           text NOT NULL,
