@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../store/db.js';
-import { startApi, type TestApi } from '../../support/api.js';
+import { startApi, type Reply, type TestApi } from '../../support/api.js';
 
 const SECRET = 'hunter2-in-the-address';
 const TOKEN = 'ghp_of-the-environment';
@@ -35,23 +35,38 @@ async function rows(): Promise<string> {
   return JSON.stringify(all);
 }
 
+let requests = 0;
+/** Asks with a key of its own, so that the answer is stored too, and makes sure that it is. */
+async function post(body: unknown): Promise<Reply> {
+  const key = `credentials-${++requests}`;
+  const reply = await api.call('POST', '/api/repos', body, { headers: { 'idempotency-key': key } });
+  const kept = await query<{ status: number; response: unknown }>(
+    api.database.pool,
+    'SELECT status, response FROM idempotency_keys WHERE key = $1',
+    [key],
+  );
+  expect(kept, 'the answer is kept for whoever repeats the request').toMatchObject([{ status: reply.status }]);
+  expect(kept[0]?.response).toEqual(reply.json);
+  return reply;
+}
+
 test.each([
   ['in an https address', `https://ann:${SECRET}@127.0.0.1:1/x.git`],
   ['as the user of an address', `https://${SECRET}@127.0.0.1:1/x.git`],
   ['in an ssh address', `ssh://ann:${SECRET}@127.0.0.1:1/x.git`],
   ['in a helper that runs a command', `ext::sh -c "echo ${SECRET}"`],
 ])('a secret %s is refused and kept nowhere', async (_where, address) => {
-  const reply = await api.call('POST', '/api/repos', { id: 'secret', remote: address, base: 'main' });
+  const reply = await post({ id: 'secret', remote: address, base: 'main' });
   expect(reply.status).toBeGreaterThanOrEqual(400);
   expect(reply.status).toBeLessThan(500);
   const kept = await rows();
   expect(kept, 'that it was refused is kept').toContain('refused: ');
-  for (const text of [log, kept]) expect(text).not.toContain(SECRET);
+  for (const text of [reply.text, JSON.stringify(reply.headers), log, kept]) expect(text).not.toContain(SECRET);
 });
 
 test('a token that the remote refuses is in no log, answer or row', async () => {
   const { port } = remote.address() as AddressInfo;
-  const reply = await api.call('POST', '/api/repos', {
+  const reply = await post({
     ...{ id: 'forge', remote: `http://127.0.0.1:${port}/x.git`, base: 'main' },
     auth: { kind: 'token', ref: 'env:SIGNALBOX_TEST_REMOTE_TOKEN' },
   });
