@@ -2,6 +2,7 @@
 import type { Again, AuditedLanding } from '../../domain/merge-queue/audit-types.js';
 import { identSeconds } from '../../domain/merge-queue/commit.js';
 import type { Repo } from '../../domain/repos.js';
+import { allEnded } from './all-ended.js';
 import { computeLanding } from './compute.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
@@ -26,7 +27,7 @@ export async function makeAllAgain(
     await withGate(host, repo, async (gate) => {
       const held = landings.slice(i, i + HELD);
       for (let j = 0; j < held.length; j += AT_ONCE) {
-        await Promise.all(
+        await allEnded(
           held.slice(j, j + AT_ONCE).map(async (landing) => {
             again[landing.commit.oid] = await makeAgain(gate, base, landing);
           }),

@@ -43,7 +43,7 @@ export async function withGate<T>(host: GitHost, repo: Repo, action: (gate: Gate
   const locked = async (fd: number): Promise<T> => {
     await openDirectory(host, repo, dir);
     // Made anew: the next question starts git in the new one.
-    if ((await identityOf(dir)) !== opened) await objects.close();
+    if ((await identityOf(dir)) !== opened) await objects.restart();
     const run = (args: readonly string[], call: GitCall = {}): Promise<GitResult> =>
       host.git.run(args, { gitDir: dir, lockFd: fd, ...call });
     const text = async (args: readonly string[], call?: GitCall): Promise<string> =>

@@ -23,6 +23,9 @@ export interface ObjectReader {
   contents(names: readonly string[]): Promise<(GitObject | null)[]>;
   /** Starts git now, so that it is ready when the first question comes. */
   warm(): void;
+  /** The next question starts git anew. */
+  restart(): Promise<void>;
+  /** For good: later questions throw. */
   close(): Promise<void>;
 }
 
@@ -32,8 +35,19 @@ const ARGS = ['cat-file', '--batch-command=%(objectname) %(objecttype) %(objects
 export function openObjects(git: Git, gitDir: string): ObjectReader {
   let session: Session | null = null;
   let turn: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
-  const open = (): Session => (session ??= new Session(git.open(ARGS, { gitDir })));
+  function open(): Session {
+    if (closed) throw new SignalboxError('internal', 'a question to git after its reader was closed');
+    return (session ??= new Session(git.open(ARGS, { gitDir })));
+  }
+
+  async function restart(): Promise<void> {
+    await turn;
+    session?.child.stdin.end();
+    await session?.child.ended;
+    session = null;
+  }
 
   function ask<T>(command: string, names: readonly string[], read: (s: Session) => Promise<T>): Promise<(T | null)[]> {
     if (names.length === 0) return Promise.resolve([]);
@@ -60,11 +74,10 @@ export function openObjects(git: Git, gitDir: string): ObjectReader {
     info: (names) => ask('info', names, (s) => s.header()),
     contents: (names) => ask('contents', names, (s) => s.object()),
     warm: () => void open(),
+    restart,
     async close() {
-      await turn;
-      session?.child.stdin.end();
-      await session?.child.ended;
-      session = null;
+      closed = true;
+      await restart();
     },
   };
 }

@@ -7,6 +7,7 @@ import type {
   PrepareResult,
   QueueBlock,
 } from '../../domain/merge-queue/types.js';
+import { allEnded } from './all-ended.js';
 import { baseAttributes, computeLanding } from './compute.js';
 import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
@@ -27,7 +28,7 @@ export async function prepare(
   if ('code' in opened) return { kind: 'blocked', block: opened };
   const { base, tip } = opened;
   // Both only read. What landed is told also where its head is gone.
-  const [landed, range] = await Promise.all([
+  const [landed, range] = await allEnded([
     findPrevious(gate, records, request, base),
     hasObject(gate, request.head).then((there) => (there ? readRange(gate, base, request.head) : null)),
   ]);
@@ -37,7 +38,7 @@ export async function prepare(
   if (range.kind === 'unrelated') return { kind: 'refused', reason: range.reason };
   gate.host.heartbeat('merge');
   // A plan only writes objects: one of a range that is refused is dropped.
-  const [fault, planned] = await Promise.all([
+  const [fault, planned] = await allEnded([
     rangeFault(gate, range, request.head),
     plan(gate, request, { base, tip }, range),
   ]);

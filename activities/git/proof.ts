@@ -1,5 +1,5 @@
 /** Finds landings in the history of base by what proves them. */
-import { provenLanding, type LandingFacts } from '../../domain/merge-queue/plan.js';
+import { provenLanding, readTrailers, type LandingFacts } from '../../domain/merge-queue/plan.js';
 import { identSeconds, type CommitObject } from '../../domain/merge-queue/commit.js';
 import type { EntryIdentity, Landing } from '../../domain/merge-queue/types.js';
 import { baseAttributes } from './compute.js';
@@ -28,8 +28,8 @@ export async function findLanding(gate: Gate, entry: EntryIdentity, tip: string)
 }
 
 async function withAttributes(gate: Gate, entry: EntryIdentity, commit: CommitObject): Promise<LandingFacts | null> {
-  const claimed = /^Signalbox-Base: ([0-9a-f]{40,64})$/m.exec(commit.message)?.[1];
-  if (claimed === undefined) return null;
+  const claimed = readTrailers(commit.message)?.baseOid ?? '';
+  if (!/^[0-9a-f]{40,64}$/.test(claimed)) return null;
   return provenLanding(commit, entry.repo, entry.base, await baseAttributes(gate, claimed));
 }
 

@@ -5,6 +5,7 @@
 import { SignalboxError } from '../../domain/errors.js';
 import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
+import { allEnded } from './all-ended.js';
 import { baseAttributes, computeLanding, type Computed } from './compute.js';
 import { followCheckout } from './checkout.js';
 import { hasObject, isAncestor, type Gate } from './gate.js';
@@ -30,7 +31,7 @@ export async function publish(
   if (locked !== null) return { kind: 'blocked', block: locked };
   gate.host.heartbeat('resolve');
   // Making it again asks nothing of the remote where its parts are here: both at once.
-  const [before, early] = await Promise.all([resolvePlan(gate, plan), computeAgain(gate, plan)]);
+  const [before, early] = await allEnded([resolvePlan(gate, plan), computeAgain(gate, plan)]);
   if (before.kind !== 'not-landed') return settled(gate, plan, verdict, before);
 
   if (plan.tree !== verdict.tree) {

@@ -43,7 +43,8 @@ const AUTHORS_NAMED = 50;
 
 /**
  * Message of a squash: the title, what the commits of the range (oldest first) said, and who else wrote them besides
- * the author of the last one, whose authorship the landing keeps.
+ * the author of the last one, whose authorship the landing keeps. A title that reads like one of our trailers gets the
+ * task before it.
  */
 export function squashMessage(
   task: string,
@@ -56,7 +57,7 @@ export function squashMessage(
   const last = nameOf(range.at(-1)?.author ?? '');
   const others = [...new Set(range.map((c) => nameOf(c.author)))].filter((name) => name !== '' && name !== last);
   const paragraphs = [
-    oneLine(title) || `Land ${task}`,
+    hasOurTrailer(oneLine(title)) ? `${task}: ${oneLine(title)}` : oneLine(title) || `Land ${task}`,
     [...said.slice(0, SUBJECTS_SHOWN), ...more].join('\n'),
     others
       .slice(0, AUTHORS_NAMED)

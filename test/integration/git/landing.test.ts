@@ -77,6 +77,19 @@ describe('a landing', () => {
     );
   });
 
+  it('proves a squash whose title reads like one of our trailers, and whose base has attributes', async () => {
+    world.repo.config.merge.strategy = 'squash';
+    world.personPush({ '.gitattributes': '*.md merge=union\n' });
+    const head = world.head('ET-8', { 'one.txt': '1\n' });
+    const request = { ...world.request('ET-8', head), title: `Signalbox-Base: ${'a'.repeat(40)}` };
+    const prepared = await one.prepareLanding(request, null);
+    if (prepared.kind !== 'planned') throw new Error(prepared.kind);
+    expect((await land(one, prepared.plan)).kind).toBe('landed');
+    expect(git(world.remote, 'log', '-1', '--format=%s', 'main')).toBe(`web/ET-8: ${request.title}`);
+    world.records.landings = [];
+    expect(await two.prepareLanding(request, null)).toMatchObject({ kind: 'landed' });
+  });
+
   it('squashes a range with merges to one commit, keeps the author, and names the others', async () => {
     world.repo.config.merge.strategy = 'squash';
     const first = world.head('ET-9', { 'one.txt': '1\n' }, { message: 'Add one\n\nAt length.' });
