@@ -1,6 +1,6 @@
 import { SignalboxError } from '../domain/errors.js';
 import type { Decision } from '../domain/tasks.js';
-import { execute, query, queryOne, type Db } from './db.js';
+import { execute, json, query, queryOne, type Db } from './db.js';
 
 export interface AuditRow {
   id: number;
@@ -18,7 +18,7 @@ export async function writeAudit(db: Db, row: Omit<AuditRow, 'id' | 'at'>): Prom
   const written = await queryOne<{ id: number }>(
     db,
     'INSERT INTO audit (actor, action, subject, result, detail) VALUES ($1, $2, $3, $4, $5) RETURNING id',
-    [row.actor, row.action, row.subject, row.result, JSON.stringify(row.detail)],
+    [row.actor, row.action, row.subject, row.result, json(row.detail)],
   );
   if (written === null) throw new SignalboxError('internal', 'the audit row was not stored');
   return written.id;
@@ -35,7 +35,7 @@ export async function setAuditResult(
     db,
     `UPDATE audit SET result = $2, subject = coalesce($3, subject), detail = detail || coalesce($4::jsonb, '{}')
       WHERE id = $1`,
-    [id, result, more.subject ?? null, more.detail === undefined ? null : JSON.stringify(more.detail)],
+    [id, result, more.subject ?? null, more.detail === undefined ? null : json(more.detail)],
   );
 }
 

@@ -39,7 +39,7 @@ export function createPool(databaseUrl: string, options: PoolOptions = {}): Pool
 /** Runs one statement and returns its rows. Throws SignalboxError 'database' on an outage, the driver's error else. */
 export async function query<T extends object>(db: Db, sql: string, params: unknown[] = []): Promise<T[]> {
   try {
-    return (await db.query<T>(sql, params)).rows;
+    return (await db.query<T>(sql, params.map(storable))).rows;
   } catch (err) {
     throw toStoreError(err);
   }
@@ -53,7 +53,7 @@ export async function queryOne<T extends object>(db: Db, sql: string, params: un
 /** Runs a statement for its effect; returns how many rows it touched. */
 export async function execute(db: Db, sql: string, params: unknown[] = []): Promise<number> {
   try {
-    return (await db.query(sql, params)).rowCount ?? 0;
+    return (await db.query(sql, params.map(storable))).rowCount ?? 0;
   } catch (err) {
     throw toStoreError(err);
   }
@@ -119,10 +119,20 @@ export function violatesUnique(err: unknown, constraint: string): boolean {
   return err instanceof pg.DatabaseError && err.code === '23505' && err.constraint === constraint;
 }
 
-/** A value for a jsonb parameter (the driver would write an array as a Postgres array). */
+/**
+ * A value for a jsonb parameter (the driver would write an array as a Postgres array). Postgres takes neither a NUL nor
+ * half of a surrogate pair; agents and checks print both, and a cut can leave the latter: each becomes U+FFFD.
+ */
 export function json(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
+  if (value === null || value === undefined) return null;
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'string' ? part.replace(/[\0\p{Surrogate}]/gu, '\uFFFD') : part,
+  );
 }
+
+/** The same for a parameter that is a text; the driver itself replaces halves of surrogate pairs. */
+const storable = (param: unknown): unknown =>
+  typeof param === 'string' && param.includes('\0') ? param.replaceAll('\0', '\uFFFD') : param;
 
 /**
  * Classes of SQLSTATE that say "not now" about the server, not "never" about the data: 08 connection, 53 out of

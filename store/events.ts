@@ -3,7 +3,7 @@
  * commit, so whoever has read up to an id has missed nothing below it.
  */
 import pg from 'pg';
-import { execute, lock, query, toStoreError, type Db, type Tx } from './db.js';
+import { execute, json, lock, query, toStoreError, type Db, type Tx } from './db.js';
 
 export type EventKind = 'task' | 'merge-queue' | 'freeze';
 
@@ -31,7 +31,7 @@ export async function appendEvent(
     `WITH added AS (
        INSERT INTO events (at, kind, repo, subject, data) VALUES (clock_timestamp(), $1, $2, $3, $4) RETURNING id)
      SELECT pg_notify('${EVENTS_CHANNEL}', id::text) FROM added`,
-    [event.kind, event.repo, event.subject, JSON.stringify(event.data)],
+    [event.kind, event.repo, event.subject, json(event.data)],
   );
 }
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EnqueueRequest, EntryEdit, MergeOutcome } from '../domain/merge-queue/types.js';
 import type { Priority } from '../domain/tasks.js';
-import { execute, query, queryOne, type Db, type Tx } from './db.js';
+import { execute, json, query, queryOne, type Db, type Tx } from './db.js';
 import { addToOutbox } from './outbox.js';
 
 export interface MergeEntry {
@@ -29,7 +29,7 @@ export async function insertEntry(db: Db, request: EnqueueRequest): Promise<Merg
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (entry) DO NOTHING`,
     [
       ...[request.entry, request.repo, request.base, request.workItem, request.generation, request.head, request.try],
-      JSON.stringify(request),
+      json(request),
     ],
   );
   return getEntry(db, request.entry);
@@ -101,7 +101,7 @@ export async function settleEntry(db: Db, entry: string, outcome: MergeOutcome):
   const touched = await execute(
     db,
     'UPDATE merge_entries SET outcome = $2, settled_at = now() WHERE entry = $1 AND outcome IS NULL',
-    [entry, JSON.stringify(outcome)],
+    [entry, json(outcome)],
   );
   return touched > 0;
 }

@@ -1,6 +1,6 @@
 /** Merge queues as lists and the API show them: a mirror of their workflows. */
 import type { QueueView } from '../domain/merge-queue/types.js';
-import { execute, query, queryOne, type Db, type Tx } from './db.js';
+import { execute, json, query, queryOne, type Db, type Tx } from './db.js';
 import { isNewer, pastRuns, type MirrorVersion } from './mirror-version.js';
 
 export async function getQueueView(db: Db, repo: string, base: string): Promise<QueueView | null> {
@@ -27,7 +27,7 @@ export async function mirrorQueue(tx: Tx, picture: { view: QueueView; runId: str
   await execute(
     tx,
     `INSERT INTO merge_queues (repo, base, view) VALUES ($1, $2, $3) ON CONFLICT (repo, base) DO NOTHING`,
-    [repo, base, JSON.stringify(picture.view)],
+    [repo, base, json(picture.view)],
   );
   const stored = await queryOne<MirrorVersion>(
     tx,
@@ -40,7 +40,7 @@ export async function mirrorQueue(tx: Tx, picture: { view: QueueView; runId: str
     tx,
     `UPDATE merge_queues SET view = $3, mirror_run = $4, mirror_seq = $5, mirror_past = $6, updated_at = now()
       WHERE repo = $1 AND base = $2`,
-    [repo, base, JSON.stringify(picture.view), picture.runId, picture.seq, pastRuns(stored, picture.runId)],
+    [repo, base, json(picture.view), picture.runId, picture.seq, pastRuns(stored, picture.runId)],
   );
   return true;
 }

@@ -2,7 +2,7 @@
  * Effects outside of Postgres that a transaction wants, carried out after its commit: at least once, each idempotent by
  * its key. A row is held by a row lock while it is carried out, so a process that dies gives it back at once.
  */
-import { execute, query, queryOne, transaction, type Db, type Pool, type Tx } from './db.js';
+import { execute, json, query, queryOne, transaction, type Db, type Pool, type Tx } from './db.js';
 
 /** What each kind of effect needs to know. */
 export interface OutboxPayloads {
@@ -36,7 +36,7 @@ export async function addToOutbox<K extends OutboxKind>(
     tx,
     `WITH added AS (INSERT INTO outbox (key, kind, payload) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING RETURNING id)
      SELECT pg_notify('${OUTBOX_CHANNEL}', '') FROM added`,
-    [key, kind, JSON.stringify(payload)],
+    [key, kind, json(payload)],
   );
 }
 
@@ -52,7 +52,7 @@ export async function addAgainToOutbox<K extends OutboxKind>(
     `WITH added AS (INSERT INTO outbox (key, kind, payload) VALUES ($1, $2, $3)
        ON CONFLICT (key) DO UPDATE SET done_at = NULL, attempts = 0, available_at = now() RETURNING id)
      SELECT pg_notify('${OUTBOX_CHANNEL}', '') FROM added`,
-    [key, kind, JSON.stringify(payload)],
+    [key, kind, json(payload)],
   );
 }
 

@@ -20,7 +20,7 @@ export async function recordVerdict(db: Db, verdict: Verdict, runs: CheckRunResu
        reason = excluded.reason, runs = excluded.runs, at = excluded.at WHERE verdicts.verdict = 'fault'`,
     [
       ...[verdict.key, verdict.repo, verdict.tree, verdict.configHash, verdict.verdict, json(verdict.failed)],
-      ...[verdict.flaky, verdict.reason, JSON.stringify(runs), verdict.at],
+      ...[verdict.flaky, verdict.reason, json(runs), verdict.at],
     ],
   );
   return (await getVerdict(db, verdict.key)) ?? verdict;

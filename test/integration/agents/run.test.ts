@@ -96,6 +96,17 @@ describe('a run', () => {
     ['writes a broken result', [{ development: [{ resultText: '{' }] }], 'fault: bad-result'],
     ['writes its result as a FIFO', [{ development: [{ resultIs: 'fifo' }] }], 'fault: bad-result'],
     ['writes its result as a link', [{ development: [{ resultIs: 'link' }] }], 'fault: bad-result'],
+    [
+      'says what no database takes',
+      [
+        {
+          development: [
+            { result: { verdict: 'fail', summary: 'a\0b\ud800', usage: { model: '\0', inputTokens: 1.5 } } },
+          ],
+        },
+      ],
+      'failed',
+    ],
     ['says fail', [{ development: [{ result: { verdict: 'fail' } }] }], 'failed'],
     [
       'forges a trailer',

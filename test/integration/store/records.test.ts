@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Verdict } from '../../../domain/checks/types.js';
+import type { CheckRunResult, Verdict } from '../../../domain/checks/types.js';
 import type { Landing } from '../../../domain/merge-queue/types.js';
 import { writeAudit, listAudit } from '../../../store/audit.js';
 import { execute, transaction } from '../../../store/db.js';
@@ -94,6 +94,19 @@ test('the first decision stays; a red or green verdict too; a fault makes room',
   expect((await recordVerdict(db.pool, { ...verdict, verdict: 'green', reason: null }, [])).verdict).toBe('green');
   expect((await recordVerdict(db.pool, { ...verdict, verdict: 'red' }, [])).verdict).toBe('green');
   expect((await getVerdict(db.pool, 'web/t/c'))?.reason).toBeNull();
+});
+
+test('a red verdict is stored whatever bytes its check printed', async () => {
+  const failed = { name: 'unit\0', command: ['true'], exitCode: 1, tail: 'a\0b\ud800c \\u0000 \u{1f600}' };
+  const run: CheckRunResult = { kind: 'red', seconds: 1, failed };
+  const verdict: Verdict = {
+    ...{ key: 'web/t/nul', repo: 'web', tree: 't', configHash: 'nul', verdict: 'red', failed, flaky: false },
+    ...{ reason: 'unit\0 is red', at: '2026-01-01T00:00:00.000Z' },
+  };
+  expect(await recordVerdict(db.pool, verdict, [run])).toMatchObject({
+    failed: { name: 'unit\ufffd', tail: 'a\ufffdb\ufffdc \\u0000 \u{1f600}' },
+    reason: 'unit\ufffd is red',
+  });
 });
 
 test('a landing is stored once; another one of the same task and generation is refused', async () => {
