@@ -62,7 +62,7 @@ describe('output', () => {
 
   it('is stored up to its limit, in bounded memory, while the command goes on', async () => {
     const run = make('', {
-      command: { command: ['sh', '-c', 'yes 0123456789 | head -c 200000000; echo done > done; exit 3'] },
+      command: { command: ['sh', '-c', 'yes 0123456789 | head -c 1000000000; echo done > done; exit 3'] },
       output: { bytes: 5_000_000, streams: 'split' },
     });
     await start(run);
@@ -75,7 +75,7 @@ describe('output', () => {
       }
       return probe(run.runDir).state === 'exited';
     }, 30_000);
-    expect(probe(run.runDir)).toMatchObject({ exit: { code: 3, outputTruncated: true, outputBytes: 200_000_000 } });
+    expect(probe(run.runDir)).toMatchObject({ exit: { code: 3, outputTruncated: true, outputBytes: 1_000_000_000 } });
     expect(statSync(runFiles(run.runDir).out).size).toBeLessThan(5_001_000);
     expect(existsSync(path.join(run.cwd, 'done'))).toBe(true);
     expect(peak).toBeLessThan(250_000);

@@ -90,6 +90,12 @@ describe('a head', () => {
     expect(JSON.stringify(await imported())).toMatch(/refused.*is not a file/);
   });
 
+  it('is refused where its refs lead round and round', async () => {
+    work({ 'a.txt': 'a\n' });
+    for (const name of ['a', 'b']) symlinkSync('.', path.join(clone, '.git', 'refs', name));
+    expect(JSON.stringify(await imported())).toMatch(/refused.*a link among its .git.refs/);
+  });
+
   it('is refused for a link that leaves the tree, also when a later commit takes it back', async () => {
     symlinkSync('/etc/passwd', path.join(clone, 'escape'));
     work({ 'a.txt': 'a\n' });
