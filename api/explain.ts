@@ -6,6 +6,7 @@ import type { Gate, QueueView } from '../domain/merge-queue/types.js';
 import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
 import { activeGates } from '../store/gates.js';
 import { liveHosts } from '../store/hosts.js';
+import { openEntriesOf } from '../store/merge-entries.js';
 import { getQueueView } from '../store/merge-queues.js';
 import type { Task } from '../store/tasks.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
@@ -46,12 +47,14 @@ async function ownLink(deps: ApiDeps, task: Task): Promise<Explanation> {
   }
 }
 
-const gateLink = (gate: Gate): ExplainLink => ({
+/** `fixes`: whoever may say of the task's entry that it is the fix can end the wait as well. */
+const gateLink = (gate: Gate, fixes: string[]): ExplainLink => ({
   kind: 'freeze',
   since: gate.since,
   until: null,
   detail: `${gate.kind} of ${gate.base === null ? gate.repo : `${gate.repo} ${gate.base}`} (${gate.scope}) by ${gate.by}: ${gate.reason}`,
-  unblockedBy: [`signalbox ${gate.kind === 'freeze' ? 'unfreeze' : 'resume'} ${gate.repo}`],
+  unblockedBy:
+    gate.kind === 'freeze' ? [`signalbox unfreeze ${gate.repo}`, ...fixes] : [`signalbox resume ${gate.repo}`],
   links: { repository: `/api/repos/${gate.repo}` },
 });
 
@@ -95,7 +98,12 @@ export async function explainTask(deps: ApiDeps, task: Task, base: string): Prom
     const view = await getQueueView(deps.pool, task.repo, base);
     if (view !== null) behind.push(...queueLinks(view, task));
   }
-  behind.push(...(await activeGates(deps.pool, task.repo, base)).map(gateLink));
+  const [gates, entries] = await Promise.all([activeGates(deps.pool, task.repo, base), openEntriesOf(deps.pool, task)]);
+  const waiting = entries.find((entry) => entry.base === base);
+  const fixes = waiting === undefined ? [] : [`signalbox entry change ${task.repo} ${task.workItem} --fix`];
+  // A freeze is nothing that its fix waits for.
+  const holding = gates.filter((gate) => gate.kind !== 'freeze' || waiting?.fix !== true);
+  behind.push(...holding.map((gate) => gateLink(gate, fixes)));
   if (nearest !== undefined && ['host', 'agent', 'check', 'start', 'merge-queue'].includes(nearest.kind)) {
     behind.push(...(await hostLinks(deps, nearest.since)));
   }

@@ -77,10 +77,10 @@ async function tellEdit(tx: Tx, entry: string): Promise<void> {
 export async function openEntriesOf(
   db: Db,
   { repo, workItem, generation }: { repo: string; workItem: string; generation: number },
-): Promise<{ entry: string; base: string }[]> {
+): Promise<{ entry: string; base: string; fix: boolean }[]> {
   return query(
     db,
-    `SELECT entry, base FROM merge_entries
+    `SELECT entry, base, fix FROM merge_entries
       WHERE repo = $1 AND work_item = $2 AND generation = $3 AND outcome IS NULL`,
     [repo, workItem, generation],
   );

@@ -124,7 +124,10 @@ test('what a person said of an entry outlives its queue, and a new priority of t
   await api.call('PATCH', task, { priority: 'low' });
   await until('the place of the task', async () => (await view()).entries[0]?.priority === request.priority);
   await outside.queue().terminate();
+  const holds = async (): Promise<string> => (await api.call('GET', `${task}/explain`)).text;
+  expect(await holds()).toContain(`signalbox entry change ${repo} ET-001 --fix`);
   await api.call('PATCH', url, { fix: true });
+  expect(await holds()).not.toContain('freeze');
   await again();
   expect(await told).toMatchObject({ kind: 'landed' });
 });
