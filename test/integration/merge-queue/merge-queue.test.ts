@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { EntryEdit } from '../../../domain/merge-queue/types.js';
 import { PRIORITIES } from '../../../domain/tasks.js';
-import { checkSettled, entryChanged, queueState, withdraw } from '../../../workflows/messages.js';
+import { checkSettled, enqueue, entryChanged, entryEdited, queueState, withdraw } from '../../../workflows/messages.js';
 import { SignalboxRepo, SignalboxWaitingOn } from '../../../workflows/search-attributes.js';
 import { eventually } from '../../support/net.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
@@ -65,6 +66,45 @@ test('a new priority changes the order of what waits', async () => {
   await outside.gate(null);
   await Promise.all(tasks.map((t) => t.result()));
   expect(outside.landed.map((l) => l.entry)).toEqual(['e2', 'e1']);
+});
+
+test('people move entries and name the fix of a freeze; squashed, it lands before what was there', async () => {
+  outside.strategy = 'squash';
+  outside.held = new Set(['e1']);
+  const first = await outside.enqueue(outside.request(1));
+  await until('e1 to be checked', async () => (await view()).entries[0]?.phase === 'checking');
+  for (const n of [2, 3]) await outside.enqueue(outside.request(n));
+  await outside.gate('freeze');
+  await until('the freeze', async () => (await view()).state === 'frozen');
+  const say = (n: number, edit: EntryEdit) => outside.queue().signal(entryEdited, { id: `e${n}`, edit });
+  await say(3, { version: 1, priority: 'urgent', fix: false });
+  await outside.queue().signal(entryChanged, { id: 'e3', change: { version: 1, title: 'T3', priority: 'low' } });
+  expect((await view()).entries).toMatchObject([{ entry: 'e1' }, { entry: 'e3', priority: 'urgent' }, { entry: 'e2' }]);
+  outside.fixes.add('e2');
+  await say(2, { version: 1, priority: null, fix: true });
+  await until('the fix to land', () => outside.landed[0]?.entry === 'e2');
+  outside.held.clear();
+  await outside.gate(null);
+  expect(await first.result()).toMatchObject({ kind: 'landed' });
+  await until('all to be told', () => outside.rows.size === 3);
+  expect(outside.landed.map((l) => l.entry)).toEqual(['e2', 'e3', 'e1']);
+  await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-people');
+});
+
+test('the times of new settings come with the signals, and count from then on', async () => {
+  const slow = { mergeLease: 60_000, hostStale: 30_000, backoffBase: 3_600_000, backoffMax: 3_600_000 };
+  outside.held = new Set(['e1']);
+  const one = await outside.enqueue(outside.request(1), null, slow);
+  await until('e1 to be checked', async () => (await view()).entries[0]?.phase === 'checking');
+  await outside.queue().signal(enqueue, outside.request(2), { ...slow, backoffBase: 50, backoffMax: 200 });
+  outside.base = [{ id: 'root', entry: null, red: true }];
+  const { key } = outside.verdict('t-e1-on-root', true);
+  await outside.queue().signal(checkSettled, { id: key, verdict: outside.verdict('t-e1-on-root', true) });
+  await until('the block', async () => (await view()).state === 'blocked');
+  // Nothing is sent any more: only a timer of the new times looks again.
+  outside.held.clear();
+  outside.base.push({ id: 'mended', entry: null, red: false });
+  expect(await one.result()).toMatchObject({ kind: 'landed', landing: { base: 'mended' } });
 });
 
 test('a drain lands what is in, and holds what comes until it is resumed', async () => {

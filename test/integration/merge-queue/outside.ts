@@ -13,6 +13,7 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 import type { CheckRunResult, Verdict } from '../../../domain/checks/types.js';
+import type { QueueTimes } from '../../../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
   FenceResult,
@@ -52,6 +53,8 @@ export class Outside {
   deaths: ('before' | 'after')[] = [];
   fences: string[] = [];
   gates: Gate[] = [];
+  /** What the rows say may land while base is frozen. */
+  fixes = new Set<string>();
   rows = new Map<string, MergeOutcome>();
   records: QueueRecord[] = [];
   verdicts: Verdict[] = [];
@@ -60,6 +63,7 @@ export class Outside {
   runsSeen: number[] = [];
   /** Instead of the rows in memory. */
   private readonly rowsOf: Record<string, (...args: never[]) => Promise<unknown>>;
+  strategy: LandingPlan['strategy'] = 'merge';
   /** What stands in the way of a push. */
   pushRefused: QueueBlock | null = null;
   private workers: { worker: Worker; done: Promise<void> }[] = [];
@@ -112,10 +116,10 @@ export class Outside {
   async enqueue(
     request: EnqueueRequest,
     settledPerRun: number | null = null,
+    settings: QueueTimes = { mergeLease: 60_000, hostStale: 30_000, backoffBase: 100, backoffMax: 500 },
   ): Promise<WorkflowHandle<typeof listener>> {
     const handle = await this.listen(request.workflowId);
     const { queuePrefix } = this.temporal;
-    const settings = { mergeLease: 60_000, hostStale: 30_000, backoffBase: 100, backoffMax: 500 };
     const input: MergeQueueInput = {
       ...{ repo: this.repo, base: 'main', queuePrefix, settings, state: null, settledPerRun },
     };
@@ -201,16 +205,19 @@ export class Outside {
       prepareLanding: (r: EnqueueRequest): Promise<PrepareResult> => {
         const { id } = this.top();
         const commit = `${r.entry}-on-${id}`.slice(0, 60);
-        const plan = { ...{ plan: `p-${commit}`, strategy: 'merge', baseOid: id, lastTip: id, message: r.title } };
+        const plan = {
+          ...{ plan: `p-${commit}`, strategy: this.strategy, baseOid: id, lastTip: id, message: r.title },
+        };
         const rest = { entry: r, attributes: null, timestamp: 1, commit, tree: `t-${commit}` };
-        if (!this.conflicts.has(r.entry))
-          return Promise.resolve({ kind: 'planned', plan: { ...plan, ...rest } as LandingPlan });
+        if (!this.conflicts.has(r.entry)) return Promise.resolve({ kind: 'planned', plan: { ...plan, ...rest } });
         return Promise.resolve({ kind: 'conflict', conflict: { paths: ['a.txt'], hunks: '<<<' }, baseOid: id });
       },
       publishLanding: async (plan: LandingPlan): Promise<PublishResult> => {
         const from = Date.now();
         Context.current().heartbeat();
-        if (this.gates.some((gate) => gate.kind !== 'drain')) return { kind: 'gated', reason: 'paused' };
+        const fix = this.fixes.has(plan.entry.entry);
+        if (this.gates.some((gate) => gate.kind === 'pause' || (gate.kind === 'freeze' && !fix)))
+          return { kind: 'gated', reason: 'paused' };
         if (this.pushRefused !== null) return { kind: 'blocked', block: this.pushRefused };
         const death = this.deaths.shift();
         if (death === 'before') throw ApplicationFailure.create({ message: 'the worker died', nonRetryable: true });

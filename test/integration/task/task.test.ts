@@ -247,9 +247,11 @@ test('signals: a slot, a verdict, a landing; told twice or late they are no news
       const inLine = await until(handle, 'host');
       expect(inLine.state).toBe('queued');
       const runId = inLine.waitingOn?.links['run'] ?? '';
+      await handle.signal(messages.hostChanged, { runId, away: null });
       await handle.signal(messages.runGranted, { runId, host: HOST });
       await handle.signal(messages.runGranted, { runId, host: HOST });
       await until(handle, 'check');
+      await handle.signal(messages.hostChanged, { runId, away: '2026-01-01T00:00:00Z' });
       await handle.signal(messages.checkSettled, {
         id: 'r/t/other',
         verdict: { ...world.verdict('red'), key: 'r/t/other' },
@@ -271,6 +273,7 @@ test('signals: a slot, a verdict, a landing; told twice or late they are no news
       expect(world.last).toMatchObject({ state: 'done', landed: { commit: sha(900) } });
       expect(world.runs).toHaveLength(1);
       await keepHistory(temporal, handle.workflowId, 'task-signals');
+      await keepHistory(temporal, handle.workflowId, 'task-words-and-host');
     },
   ));
 
