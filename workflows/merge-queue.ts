@@ -60,7 +60,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let recorded = 0;
   let shown = '';
 
-  setHandler(queueState, () => queueView(state, Date.now()));
+  setHandler(queueState, () => queueView(state));
   setHandler(enqueue, (request, now, edit) => {
     times = now ?? times;
     inbox.push({ kind: 'enqueue', request, edit });

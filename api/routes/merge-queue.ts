@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
+import { estimate, type Eta } from '../../domain/merge-queue/eta.js';
+import type { QueueStateName, QueueView } from '../../domain/merge-queue/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { transaction } from '../../store/db.js';
 import { listLandings } from '../../store/landings.js';
@@ -19,6 +21,19 @@ import { fromTemporal } from '../temporal-errors.js';
 const LANDINGS = 50;
 const WITHDRAW_PATIENCE_MS = 5000;
 const SIGNAL_PATIENCE_MS = 5000;
+
+const UNKNOWN_ETA = { etaSeconds: null, etaLowSeconds: null, etaHighSeconds: null };
+
+/** From now, by the picture that the queue gave last. */
+function landsIn(
+  state: QueueStateName,
+  view: QueueView | null,
+  { position }: { position: number },
+): Eta | typeof UNKNOWN_ETA {
+  const pace = view?.pace;
+  if (state !== 'running' || pace === undefined) return UNKNOWN_ETA;
+  return estimate(pace, position, Date.now()) ?? UNKNOWN_ETA;
+}
 
 const showEntry = (entry: MergeEntry) => ({
   entry: entry.entry,
@@ -89,7 +104,7 @@ export function mergeQueueRoutes(app: App, deps: ApiDeps): void {
         base,
         ...{ state, reason },
         block: view?.block ?? null,
-        entries: (view?.entries ?? []).map((entry) => ({ ...entry, workspace: null })),
+        entries: (view?.entries ?? []).map((entry) => ({ ...entry, workspace: null, ...landsIn(state, view, entry) })),
         landed: landings,
       };
     },

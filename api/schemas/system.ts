@@ -83,7 +83,12 @@ export const MergeQueue = open(
         fix: Type.Boolean({ description: 'May land while base is frozen.' }),
         since: Type.String(),
         etaSeconds: nullable(Type.Number({ description: 'Expected until it lands; null while nothing is known.' })),
-        etaLowSeconds: nullable(Type.Number({ description: 'Eight of ten land between this and etaHighSeconds.' })),
+        etaLowSeconds: nullable(
+          Type.Number({
+            description:
+              'About eight of ten land between this and etaHighSeconds, fewer while less than 20 landings are known.',
+          }),
+        ),
         etaHighSeconds: nullable(Type.Number()),
       }),
     ),

@@ -10,7 +10,15 @@ export function advance(d: Draft): void {
   tryBlockAgain(d);
   makeWayForFix(d);
   work(d);
+  noteHeld(d);
   record(d);
+}
+
+/** The time that the entry at the head takes is no measure any more. */
+function noteHeld({ s }: Draft): void {
+  const active = activeEntry(s);
+  const blocked = s.block !== null || s.recordBlock !== null || s.hostRetryAt !== null;
+  if (active && (blocked || isClosedTo(s, active))) active.held = true;
 }
 
 /** The earliest moment at which a tick would change something; null = nothing is timed. */
@@ -172,7 +180,7 @@ function record(d: Draft): void {
   d.out.push({
     kind: 'record',
     call: openCall(d, 'record', null, names),
-    view: queueView(s, d.now),
+    view: queueView(s),
     settled: settled.map(({ identity, outcome }) => ({ identity, outcome })),
   });
 }

@@ -81,7 +81,7 @@ export function resetEntry(entry: QueueEntry, phase: 'queued' | 'preparing'): vo
 export function putBack(entry: QueueEntry): void {
   resetEntry(entry, 'queued');
   // What passed until it is taken up again is no time that landings take.
-  Object.assign(entry, { startedAt: null, retryAt: null });
+  Object.assign(entry, { startedAt: null, held: false, retryAt: null });
 }
 
 function withoutText(outcome: MergeOutcome): MergeOutcome {
@@ -106,8 +106,8 @@ export function settle(d: Draft, entry: QueueEntry, outcome: MergeOutcome): void
   d.s.entries = d.s.entries.filter((e) => e !== entry);
   dropCalls(d, (c) => c.entry === entry.request.entry);
   addSettled(d, entry.request, outcome);
-  // One that was taken out tells nothing about how long they take.
-  if (entry.startedAt === null || outcome.kind === 'withdrawn') return;
+  // One that was taken out or held tells nothing about how long they take.
+  if (entry.startedAt === null || entry.held === true || outcome.kind === 'withdrawn') return;
   d.s.durations = [...d.s.durations, d.now - entry.startedAt].slice(-DURATIONS_KEPT);
 }
 

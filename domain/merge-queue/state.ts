@@ -36,6 +36,8 @@ export interface QueueEntry {
   phase: EntryPhase;
   /** When it was first taken up; null while it only waited. */
   startedAt: number | null;
+  /** It stood still since then for what is no part of a landing: a gate, a block, no host. */
+  held?: boolean;
   plan: LandingPlan | null;
   /** Verdict of the plan's tree; null = not known yet. */
   verdict: 'green' | 'none' | 'red' | null;
@@ -122,7 +124,7 @@ export interface QueueState {
   mirrored: string;
   /** Verdicts whose signal came before the answer that names their key; newest last, bounded. */
   verdicts: Verdict[];
-  /** Milliseconds that the last ones took, from being taken up to their end, however they ended. */
+  /** Milliseconds that the last ones took that were not held, from being taken up to their end, however they ended. */
   durations: number[];
   /** Count who was passed (order.ts); not in a run that began before there was such a count. */
   aging: boolean;

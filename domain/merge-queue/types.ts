@@ -166,13 +166,23 @@ export interface Gate {
   since: string;
 }
 
-/** The queue as its query and the API show it. */
+/** What is known of how long landings take: when they land is counted from it at the moment of asking. */
+export interface QueuePace {
+  /** Milliseconds that the last ones took. */
+  durations: number[];
+  /** When the first was taken up, RFC 3339; null when it was not, or was held since. */
+  startedAt: string | null;
+}
+
+/** The queue as its query shows it; the API says when the entries land. */
 export interface QueueView {
   repo: string;
   base: string;
   state: QueueStateName;
   reason: string | null;
   block: QueueBlock | null;
+  /** Absent in a picture that was stored before there was any. */
+  pace?: QueuePace;
   entries: {
     entry: string;
     task: string;
@@ -183,9 +193,6 @@ export interface QueueView {
     /** May land while base is frozen. */
     fix: boolean;
     since: string;
-    etaSeconds: number | null;
-    etaLowSeconds: number | null;
-    etaHighSeconds: number | null;
     detail: string | null;
   }[];
 }

@@ -1,10 +1,7 @@
 /** How the queue looks from outside. A frozen and paused queue shows frozen; a block shows when no gate is closed. */
-import { estimate, type Eta } from './eta.js';
 import { activeEntry, heldByDrain, inOrder, priorityOf } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
 import type { Gate, QueueBlock, QueueStateName, QueueView } from './types.js';
-
-const UNKNOWN_ETA = { etaSeconds: null, etaLowSeconds: null, etaHighSeconds: null };
 
 const NAMES = { freeze: 'frozen', pause: 'paused', drain: 'draining' } as const;
 
@@ -59,19 +56,17 @@ function detail(state: QueueState, entry: QueueEntry): string | null {
   return entry.detail;
 }
 
-/** `now`: epoch ms. */
-export function queueView(state: QueueState, now: number): QueueView {
+export function queueView(state: QueueState): QueueView {
   const { name, reason } = standing(state);
-  const startedAt = activeEntry(state)?.startedAt ?? null;
-  const elapsed = startedAt === null ? null : now - startedAt;
-  const eta = (position: number): Eta | null =>
-    name === 'running' ? estimate(state.durations, position, elapsed) : null;
+  const active = activeEntry(state);
+  const startedAt = active?.held === true ? null : (active?.startedAt ?? null);
   return {
     repo: state.repo,
     base: state.base,
     state: name,
     reason,
     block: blockOf(state),
+    pace: { durations: state.durations, startedAt: startedAt === null ? null : new Date(startedAt).toISOString() },
     entries: inOrder(state).map((e, i) => ({
       entry: e.request.entry,
       task: e.request.task,
@@ -81,7 +76,6 @@ export function queueView(state: QueueState, now: number): QueueView {
       priority: priorityOf(e),
       fix: e.edit?.fix ?? false,
       since: new Date(e.since).toISOString(),
-      ...(eta(i + 1) ?? UNKNOWN_ETA),
       detail: detail(state, e),
     })),
   };
@@ -92,7 +86,7 @@ export function queueView(state: QueueState, now: number): QueueView {
  * over before anybody reads them, and each write costs an activity.
  */
 export function mirrorKey(state: QueueState): string {
-  const view = queueView(state, 0);
+  const view = queueView(state);
   const entries = inOrder(state).map((e, i) => [
     e.request.entry,
     priorityOf(e),
@@ -107,7 +101,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\
 
 /** Markdown for the Temporal Web UI; the first 50 entries. */
 export function queueDetails(state: QueueState): string {
-  const view = queueView(state, 0);
+  const view = queueView(state);
   const head = `**${view.state}**${view.reason === null ? '' : `: ${cell(view.reason)}`}`;
   const clear = view.block ? [`To clear: ${view.block.clearedBy ?? 'clears by itself'}`] : [];
   if (view.entries.length === 0) return [head, ...clear, 'The queue is empty.'].join('\n\n');

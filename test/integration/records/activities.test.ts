@@ -101,7 +101,7 @@ test('an entry goes through its queue once, and its outcome is told again', asyn
     ...{ entry: 'e1', task: entry.task, position: 1, phase: 'queued', head: 'h', priority: 'normal' },
     ...{
       since: '2026-01-01T00:00:00Z',
-      ...{ fix: false, etaSeconds: null, etaLowSeconds: null, etaHighSeconds: null },
+      fix: false,
       detail: null,
     },
   };

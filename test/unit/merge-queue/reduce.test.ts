@@ -103,7 +103,7 @@ test('the place that a person gave stands over what the task says; an older word
   const world = new World();
   world.gate('pause');
   for (const n of [1, 2]) world.enqueue(request(n));
-  const priorities = (): unknown[] => queueView(world.state, world.now).entries.map((e) => [e.entry, e.priority]);
+  const priorities = (): unknown[] => queueView(world.state).entries.map((e) => [e.entry, e.priority]);
   const { entry } = request(2);
   world.edit(entry, { priority: 'urgent' });
   const urgent = [
@@ -147,7 +147,7 @@ test('base is frozen and red: the fix is tried at once, whatever is frozen befor
   world.push(true);
   world.enqueue(request(1));
   settleDown(world);
-  expect(queueView(world.state, world.now).block).toMatchObject({ code: 'base-red' });
+  expect(queueView(world.state).block).toMatchObject({ code: 'base-red' });
   world.gate('freeze');
   world.enqueue(request(2), { fix: true });
   settleDown(world);
@@ -174,12 +174,12 @@ test('a rewound base stays the block while an outcome is refused, and the tip th
   if (!refused) throw new Error('the withdraw should be recorded');
   world.flights.splice(at, 1);
   world.feed({ kind: 'failed', call: refused.command.call, message: 'landed twice' });
-  const view = queueView(world.state, world.now);
+  const view = queueView(world.state);
   expect(view.block).toMatchObject({ code: 'base-rewound' });
   expect(view.reason).toMatch(/^base-rewound: .*; record-refused: landed twice$/);
   world.resume(true);
   settleDown(world);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'running', block: null, entries: [] });
+  expect(queueView(world.state)).toMatchObject({ state: 'running', block: null, entries: [] });
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'refused' }]);
   expect(world.told.get('e2.1')).toMatchObject([{ kind: 'withdrawn' }]);
 });
@@ -208,7 +208,7 @@ test('a drain lands what is in and holds what comes', () => {
   world.enqueue(request(2, 'urgent'));
   settleDown(world);
   expect([...world.told.keys()]).toEqual(['e1.1']);
-  expect(queueView(world.state, world.now)).toMatchObject({
+  expect(queueView(world.state)).toMatchObject({
     state: 'draining',
     entries: [{ entry: 'e2.1', phase: 'queued', detail: 'came after the drain began' }],
   });
@@ -222,11 +222,11 @@ test('frozen hides paused; gates of another base or of admission do not concern 
   world.gate('freeze', 'admission');
   world.gate('pause', 'all', 'release');
   settleDown(world);
-  expect(queueView(world.state, world.now).state).toBe('running');
+  expect(queueView(world.state).state).toBe('running');
   world.gate('pause');
   world.gate('freeze', 'landing', 'main');
   settleDown(world);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'frozen', reason: 'freeze (ada)' });
+  expect(queueView(world.state)).toMatchObject({ state: 'frozen', reason: 'freeze (ada)' });
   expect(queueDetails(world.state)).toContain('**frozen**');
 });
 
@@ -241,10 +241,10 @@ test('a landing that somebody took away blocks, and is never pushed again', () =
   world.fail(lost);
   world.flights = world.flights.filter((f) => f.command.kind !== 'publish');
   settleDown(world);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'base-rewound' } });
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-rewound' } });
   world.resume();
   settleDown(world);
-  expect(queueView(world.state, world.now).state).toBe('blocked');
+  expect(queueView(world.state).state).toBe('blocked');
   world.resume(true);
   settleDown(world);
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'refused' }]);
@@ -257,13 +257,13 @@ test('a red base keeps everybody in place; an urgent entry that mends it lands f
   world.push(true);
   world.enqueue(request(1));
   settleDown(world);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'base-red' } });
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'base-red' } });
   expect(world.told.size).toBe(0);
   expect(world.deadline).not.toBeNull();
   world.enqueue(request(2, 'urgent'), { fix: true });
   settleDown(world);
   expect(world.base.slice(2).map((b) => b.entry)).toEqual(['e2.1', 'e1.1']);
-  expect(queueView(world.state, world.now).state).toBe('running');
+  expect(queueView(world.state).state).toBe('running');
 });
 
 test('a verdict of another tree publishes nothing, and the pending check is asked for again', () => {
@@ -276,23 +276,32 @@ test('a verdict of another tree publishes nothing, and the pending check is aske
   world.running = [];
   world.feed({ kind: 'checkSettled', key: running.key, verdict: { ...running, tree: 'other' } });
   expect(kinds(world)).not.toContain('publish');
-  expect(queueView(world.state, world.now).entries[0]?.detail).toBe('the verdict is of another tree');
+  expect(queueView(world.state).entries[0]?.detail).toBe('the verdict is of another tree');
   world.tick();
   settleDown(world);
   expect(world.told.get('e1.1')).toMatchObject([{ kind: 'landed' }]);
 });
 
-test('the estimate grows with the place, and is not given where nothing moves', () => {
+test('how long a landing took is counted from when it was taken up; one that was held is left out', () => {
   const world = new World();
-  world.gate('pause');
+  const took = (): unknown => queueView(world.state).pace;
   settleDown(world);
   world.enqueue(request(1));
+  upTo(world, 'check');
+  expect(took()).toEqual({ durations: [], startedAt: new Date(world.now).toISOString() });
+  world.now += 60_000;
+  settleDown(world);
+  expect(took()).toEqual({ durations: [60_000], startedAt: null });
   world.enqueue(request(2));
-  expect(queueView(world.state, world.now).entries.map((e) => e.etaSeconds)).toEqual([null, null]);
-  const view = queueView({ ...world.state, gates: [], durations: [3000, 5000, 4000] }, world.now);
-  expect(view.entries.map((e) => e.etaSeconds)).toEqual([4, 8]);
-  expect(view.entries.map((e) => e.etaLowSeconds)).toEqual([2, 6]);
-  expect(view.entries.map((e) => e.etaHighSeconds)).toEqual([6, 10]);
+  upTo(world, 'check');
+  world.gate('pause');
+  settleDown(world);
+  expect(took()).toEqual({ durations: [60_000], startedAt: null });
+  world.now += 2 * 24 * 3600 * 1000;
+  world.resume();
+  settleDown(world);
+  expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
+  expect(took()).toEqual({ durations: [60_000], startedAt: null });
 });
 
 test('a lost tip ref with a push in doubt: made anew when accepted, then fenced', () => {
@@ -301,7 +310,7 @@ test('a lost tip ref with a push in doubt: made anew when accepted, then fenced'
   upTo(world, 'publish');
   world.loseTip();
   settleDown(world);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'blocked', block: { code: 'tip-missing' } });
+  expect(queueView(world.state)).toMatchObject({ state: 'blocked', block: { code: 'tip-missing' } });
   world.resume(true);
   settleDown(world);
   expect(world.tip).not.toBe('');
@@ -328,18 +337,18 @@ test('an outcome that the store refuses blocks, is shown, and is tried again at 
   world.flights = world.flights.filter((f) => f.command.kind !== 'record' || f.command.settled.length === 0);
   const picture = world.sent.findLast((c) => c.kind === 'record');
   expect(picture).toMatchObject({ settled: [], view: { state: 'blocked' } });
-  expect(queueView(world.state, world.now).block).toMatchObject({
+  expect(queueView(world.state).block).toMatchObject({
     ...{ code: 'record-refused', reason: 'landed twice (internal)', clearedBy: 'signalbox resume web' },
   });
   settleDown(world);
-  expect(queueView(world.state, world.now).state, 'a stored picture does not clear it').toBe('blocked');
+  expect(queueView(world.state).state, 'a stored picture does not clear it').toBe('blocked');
   expect(world.told.size).toBe(0);
   expect(kinds(world).filter((kind) => kind === 'prepare')).toHaveLength(1);
   expect(world.deadline).not.toBeNull();
   world.resume();
   settleDown(world);
   expect([...world.told.keys()]).toEqual(['e1.1', 'e2.1']);
-  expect(queueView(world.state, world.now)).toMatchObject({ state: 'running', block: null });
+  expect(queueView(world.state)).toMatchObject({ state: 'running', block: null });
 });
 
 test('while base is frozen the fix lands, before what the freeze held half way', () => {
@@ -354,7 +363,7 @@ test('while base is frozen the fix lands, before what the freeze held half way',
   world.markFix(request(3).entry);
   settleDown(world);
   expect(world.told.get('e3.1')).toMatchObject([{ kind: 'landed' }]);
-  expect(queueView(world.state, world.now)).toMatchObject({
+  expect(queueView(world.state)).toMatchObject({
     state: 'frozen',
     entries: [{ entry: 'e1.1', phase: 'queued' }, { entry: 'e2.1' }],
   });
