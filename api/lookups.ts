@@ -5,6 +5,7 @@ import { taskName } from '../domain/tasks.js';
 import { getRepo } from '../store/repos.js';
 import { getTask, type Task } from '../store/tasks.js';
 import type { ApiDeps } from './deps.js';
+import { refuse } from './refuse.js';
 
 /** The repository of the path; the token's grant was checked before. */
 export async function repoOf(deps: ApiDeps, id: string): Promise<Repo> {
@@ -19,4 +20,10 @@ export async function taskOf(deps: ApiDeps, params: { repo: string; workItem: st
   if (task === null)
     throw new SignalboxError('not-found', `there is no task ${taskName(params.repo, params.workItem)}`);
   return task;
+}
+
+/** Refuses a base branch that the repository does not have: nothing would ever heed what is said about it. */
+export function requireBase(repo: Repo, base: string | null | undefined): void {
+  if (base == null || base === repo.base) return;
+  refuse('not-acceptable', 'base', base, `${repo.id} has no such base branch; allowed: ${repo.base}`);
 }

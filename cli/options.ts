@@ -1,8 +1,13 @@
 import { InvalidArgumentError } from 'commander';
 
+/** Parses the value of an option that is a whole number; anything else is refused before anything is sent. */
+export const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Allowed: a whole number from ${least} to ${most}.`);
+  };
+
 /** Parses the value of a port option; 0 asks for a free one. */
-export function portNumber(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65535)) throw new InvalidArgumentError('a port is a whole number from 0 to 65535');
-  return port;
-}
+export const portNumber = wholeNumber(0, 65_535);

@@ -10,7 +10,7 @@ import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
-import { repoOf } from '../lookups.js';
+import { repoOf, requireBase } from '../lookups.js';
 import { queueStanding } from '../queue-standing.js';
 import { refuse } from '../refuse.js';
 import { RepoParams } from '../schemas/common.js';
@@ -18,7 +18,7 @@ import { FreezeList, GateAnswer, Resume, SerialGateUnfreeze, SetGate, Unfreeze }
 
 async function showGates(deps: ApiDeps, repo: Repo, base: string | null) {
   const { state, gates } = await queueStanding(deps, repo.id, base ?? repo.base);
-  return { repo: repo.id, state, gates };
+  return { repo: repo.id, base: base ?? repo.base, state, gates };
 }
 
 async function unfreeze(
@@ -54,6 +54,7 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
   ) =>
     audited(deps, request, { action: `repo.${action}`, subject: id, detail }, async () => {
       const repo = await repoOf(deps, id);
+      requireBase(repo, detail.base);
       await act(repo);
       return showGates(deps, repo, detail.base ?? null);
     });

@@ -11,7 +11,7 @@ import { withdraw } from '../../workflows/messages.js';
 import { audited } from '../audited.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
-import { repoOf } from '../lookups.js';
+import { repoOf, requireBase } from '../lookups.js';
 import { Patience } from '../patience.js';
 import { queueStanding } from '../queue-standing.js';
 import { RepoParams } from '../schemas/common.js';
@@ -94,6 +94,7 @@ export function mergeQueueRoutes(app: App, deps: ApiDeps): void {
     },
     async (request) => {
       const repo = await repoOf(deps, request.params.repo);
+      requireBase(repo, request.query.base);
       const base = request.query.base ?? repo.base;
       const [{ state, reason, view }, landings] = await Promise.all([
         queueStanding(deps, repo.id, base),

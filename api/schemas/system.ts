@@ -48,6 +48,7 @@ export const PatchEntry = closed({
 
 export const GateAnswer = open({
   repo: Type.String(),
+  base: Type.String({ description: 'The base branch that `state` is of.' }),
   state: Type.String({
     description: 'State of the queue of the base branch: running, paused, draining, frozen or blocked.',
   }),

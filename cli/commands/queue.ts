@@ -3,6 +3,7 @@ import ms from 'ms';
 import type { CheckoutBehind } from '../../domain/tasks.js';
 import { at } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
+import { wholeNumber } from '../options.js';
 import { age, plain, short, table } from '../output.js';
 
 interface QueueAnswer {
@@ -40,6 +41,7 @@ interface JobsAnswer {
 
 interface GateAnswer {
   repo: string;
+  base: string;
   state: string;
   gates: { id: number; kind: string; scope: string; base: string | null; reason: string; by: string; since: string }[];
 }
@@ -71,25 +73,29 @@ function jobsText({ counts, recent }: JobsAnswer): string {
   return `${summary.join(', ')}\n\n${table(['task', 'stage', 'agent', 'try', 'status', 'error'], rows, 'no jobs yet')}`;
 }
 
+/** Ids are of Postgres's integer type. */
+const MOST_ID = 2_147_483_647;
+
 interface GateOptions extends ClientOptions {
   reason?: string;
   scope?: string;
   base?: string;
   acceptTip?: string;
-  id?: string;
+  id?: number;
 }
 
-function gateText({ repo, state, gates }: GateAnswer): string {
+function gateText({ repo, base, state, gates }: GateAnswer): string {
   const rows = gates.map((g) => [g.id, g.kind, g.scope, g.base, g.by, age(g.since), g.reason]);
-  return `${repo}  ${state}${gates.length > 0 ? `\n\n${table(['id', 'kind', 'scope', 'base', 'by', 'since', 'reason'], rows)}` : ''}`;
+  const held = gates.length > 0 ? `\n\n${table(['id', 'kind', 'scope', 'base', 'by', 'since', 'reason'], rows)}` : '';
+  return `${repo} ${base}  ${state}${held}`;
 }
 
 export function registerQueueCommands(program: Command, context: CommandContext): void {
   clientCommand(program, 'queue', 'jobs of agents and checks; with a repository, its merge queue')
     .argument('[repo]', 'repository')
     .option('--base <branch>', 'base branch of the merge queue')
-    .option('--limit <n>', 'how many recent jobs', '10')
-    .action((repo: string | undefined, options: ClientOptions & { base?: string; limit: string }) =>
+    .option('--limit <n>', 'how many recent jobs', wholeNumber(1, 500), 10)
+    .action((repo: string | undefined, options: ClientOptions & { base?: string; limit: number }) =>
       withClient(context, options, async ({ client, show }) => {
         if (repo === undefined) {
           const jobs = await client.get<JobsAnswer>(at('queue'), { limit: options.limit });
@@ -114,18 +120,12 @@ export function registerQueueCommands(program: Command, context: CommandContext)
       .option('--scope <scope>', 'all or landing')
       .option('--base <branch>', 'only this base branch');
     if (name === 'resume') command.option('--accept-tip <oid>', 'go on from this tip of a base that was rewound');
-    if (name === 'unfreeze') command.option('--id <n>', 'only this freeze');
+    if (name === 'unfreeze') command.option('--id <n>', 'only this freeze', wholeNumber(1, MOST_ID));
     command.action((repo: string, options: GateOptions) =>
       withClient(context, options, async ({ client, show }) => {
-        const { reason, scope, base, acceptTip } = options;
-        const id = options.id === undefined ? undefined : Number(options.id);
-        const answer = await client.send<GateAnswer>('POST', at('repos', repo, name), {
-          reason,
-          scope,
-          base,
-          acceptTip,
-          id,
-        });
+        const { reason, scope, base, acceptTip, id } = options;
+        const body = { reason, scope, base, acceptTip, id };
+        const answer = await client.send<GateAnswer>('POST', at('repos', repo, name), body);
         show(answer, () => gateText(answer));
       }),
     );

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { List, TaskAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
+import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
 import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnswer } from '../task-text.js';
 import { readPipelineFile } from '../pipeline-file.js';
@@ -18,11 +19,11 @@ interface SubmitOptions extends ClientOptions {
   dependsOn?: string[];
   priority?: string;
   branch?: string;
-  number?: string;
+  number?: number;
   source?: string;
   externalId?: string;
   pipeline?: string;
-  maxAttempts?: string;
+  maxAttempts?: number;
   wait?: boolean;
 }
 
@@ -31,18 +32,12 @@ async function submitBody(options: SubmitOptions): Promise<Record<string, unknow
     throw new UsageError('give --description or --description-file, not both');
   }
   const description = options.descriptionFile ? await readText(options.descriptionFile) : options.description;
-  const { repo, title, dependsOn, priority, branch, source, externalId } = options;
+  const { repo, title, dependsOn, priority, branch, number, source, externalId, maxAttempts } = options;
   return {
-    ...{ repo, title, description, dependsOn, priority, branch, source, externalId },
-    number: numeric(options.number),
-    maxAttempts: numeric(options.maxAttempts),
+    ...{ repo, title, description, dependsOn, priority, branch, number, source, externalId, maxAttempts },
     pipeline: options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline),
   };
 }
-
-/** What is no number goes to the API as it is, which says what is allowed. */
-const numeric = (text: string | undefined): number | string | undefined =>
-  text === undefined || text === '' || Number.isNaN(Number(text)) ? text : Number(text);
 
 async function readText(file: string): Promise<string> {
   try {
@@ -65,11 +60,11 @@ export function registerTaskCommands(program: Command, context: CommandContext):
     .option('--depends-on <task>', 'another task that must be done before (again for more)', collect)
     .option('--priority <priority>', 'low, normal, high or urgent')
     .option('--branch <name>', 'work on this branch')
-    .option('--number <n>', 'the tracker’s own number')
+    .option('--number <n>', 'the tracker’s own number', wholeNumber(1, 999_999_999))
     .option('--source <name>', 'tracker; with --external-id the task exists once')
     .option('--external-id <id>', 'the tracker’s id')
     .option('--pipeline <file>', 'stages of this task alone (YAML or JSON)')
-    .option('--max-attempts <n>', 'faults allowed per stage')
+    .option('--max-attempts <n>', 'faults allowed per stage', wholeNumber(1, 100))
     .option('--wait', 'stay until it is over; exit 1 unless it is done')
     .action((options: SubmitOptions) =>
       withClient(context, options, async (session) => {

@@ -1,6 +1,6 @@
 /** The commands of the client in this process, against an API that listens. */
 import { PassThrough } from 'node:stream';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { registerClientCommands } from '../../cli/commands/client-commands.js';
 
 export interface Ran {
@@ -15,7 +15,10 @@ export async function runClient(
 ): Promise<Ran> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const result = { code: 0 };
-  const program = new Command('signalbox').exitOverride();
+  const program = new Command('signalbox').exitOverride().configureOutput({
+    writeOut: (text) => void stdout.write(text),
+    writeErr: (text) => void stderr.write(text),
+  });
   registerClientCommands(program, {
     instance: { api: instance.api, token: instance.token, dataDir: instance.dataDir },
     stdout,
@@ -23,7 +26,12 @@ export async function runClient(
     ask: null,
     setExitCode: (code) => (result.code = code),
   });
-  await program.parseAsync(args, { from: 'user' });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (err) {
+    if (!(err instanceof CommanderError)) throw err;
+    result.code = err.exitCode;
+  }
   const text = (from: PassThrough): string => ((from.read() as Buffer | null) ?? '').toString();
   return { code: result.code, out: text(stdout), err: text(stderr) };
 }

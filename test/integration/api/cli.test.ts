@@ -45,8 +45,8 @@ it('walks from a repository to a task', async () => {
     [['task', 'explain', 'web/ET-001'], /no worker answered/],
     [['queue', 'web'], /web main {2}running/],
     [['queue'], /0 queued/],
-    [['freeze', 'web', '--reason', 'release'], /web {2}frozen/],
-    [['unfreeze', 'web'], /web {2}running/],
+    [['freeze', 'web', '--reason', 'release'], /web main {2}frozen/],
+    [['unfreeze', 'web'], /web main {2}running/],
     [['repo', 'list'], /web +main +auto +unit/],
     [['repo', 'change', 'web', '--strategy', 'squash', '--setup', 'npm ci'], /strategy +squash/],
     [['repo', 'change', 'web', '--setup', 'none', '--strategy', 'auto'], /strategy +auto/],
@@ -101,12 +101,42 @@ it.each([
 });
 
 it('names each field that is refused', async () => {
-  const ran = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--number', 'y', '--priority', 'z']);
+  const ran = await run(['task', 'submit', '--repo', 'web', '--title', '', '--priority', 'z']);
   expect(ran.code).toBe(1);
-  expect(ran.err).toContain('\n  number: ');
+  expect(ran.err).toContain('\n  title: ');
   expect(ran.err).toContain('\n  priority: ');
   const later = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--depends-on', 'web/ET-001']);
   expect(later.err).toContain('dependsOn is not available in this version');
+});
+
+it.each([
+  [['unfreeze', 'web', '--id', 'x'], "'--id <n>' argument 'x' is invalid"],
+  [['unfreeze', 'web', '--id', '1.5'], "'--id <n>' argument '1.5' is invalid"],
+  [['unfreeze', 'web', '--id', ''], "'--id <n>' argument '' is invalid"],
+  [['queue', '--limit', '-1'], "'--limit <n>' argument '-1' is invalid"],
+  [['task', 'submit', '--repo', 'web', '--title', 'x', '--number', 'y'], "'--number <n>' argument 'y' is invalid"],
+  [['task', 'submit', '--repo', 'web', '--title', 'x', '--max-attempts', '1e1'], "argument '1e1' is invalid"],
+])('sends nothing where %s is no whole number', async (args, err) => {
+  await run(['freeze', 'web', '--reason', 'release']);
+  const ran = await run(args);
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  expect(ran.err).toContain(err);
+  expect(ran.err).toContain('Allowed: a whole number from ');
+  expect((await run(['queue', 'web'])).out).toContain('web main  frozen');
+  expect((await run(['unfreeze', 'web'])).out).toContain('web main  running');
+});
+
+it.each([
+  ['freeze', 'web', '--base', 'mian', '--reason', 'release'],
+  ['pause', 'web', '--base', 'mian'],
+  ['resume', 'web', '--base', 'mian'],
+  ['unfreeze', 'web', '--base', 'mian'],
+  ['queue', 'web', '--base', 'mian'],
+])('%s %s refuses a base branch that the repository does not have', async (...args) => {
+  const ran = await run(args);
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  expect(ran.err).toContain('web has no such base branch; allowed: main');
+  expect((await run(['queue', 'web', '--base', 'main'])).out).toContain('web main  running');
 });
 
 it('finds its instance by options, environment and data directory', async () => {

@@ -152,24 +152,25 @@ describe('a gate', () => {
       ['drain', {}, 'draining'],
       ['pause', { scope: 'landing', reason: 'lunch' }, 'paused'],
       ['freeze', {}, 'frozen'],
-      ['pause', { base: 'release' }, 'frozen'],
       ['unfreeze', {}, 'paused'],
       ['resume', {}, 'running'],
     ];
     for (const [action, body, wanted] of steps) {
       const reply = await post(action, body);
-      if (!('base' in body))
-        expect([action, reply.status, reply.json, await state()]).toMatchObject([
-          action,
-          200,
-          { state: wanted },
-          wanted,
-        ]);
+      const shown = { base: 'main', state: wanted };
+      expect([action, reply.status, reply.json, await state()]).toMatchObject([action, 200, shown, wanted]);
     }
-    // Of one base: the answer is about that one.
-    expect((await post('pause', { base: 'release' })).json).toMatchObject({ state: 'paused' });
-    expect(await state()).toBe('running');
-    await post('resume');
+  });
+
+  it('is refused for a base branch that the repository does not have', async () => {
+    for (const action of ['pause', 'drain', 'freeze', 'resume', 'unfreeze']) {
+      const reply = await post(action, { base: 'release' });
+      const faults = [{ field: 'base', value: 'release' }];
+      expect([action, reply.json]).toMatchObject([action, { status: 422, code: 'not-acceptable', faults }]);
+    }
+    expect((await api.call('GET', '/api/repos/web/merge-queue?base=release')).status).toBe(422);
+    expect((await post('freeze', { base: 'main' })).json).toMatchObject({ base: 'main', state: 'frozen' });
+    expect((await post('unfreeze', { base: 'main' })).json).toMatchObject({ base: 'main', state: 'running' });
   });
 
   it('of another scope stays', async () => {
