@@ -30,7 +30,7 @@ git -c user.name=Bench -c user.email=bench@localhost commit -qm "$SIGNALBOX_STAG
 const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-bench-'));
 await chmod(dir, 0o711);
 const { remote } = await createSampleRepository(dir);
-const stack = await startStack(path.join(dir, 'data'), true);
+const stack = await startStack(path.join(dir, 'data'), { quiet: true, ownGroup: false });
 try {
   const api = createClient(stack);
   const temporal = new Client({ connection: await Connection.connect({ address: stack.temporal }) });

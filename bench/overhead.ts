@@ -44,7 +44,7 @@ Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-bench-'));
 await chmod(dir, 0o711);
 const { remote } = await createSampleRepository(dir);
-const stack = await startStack(path.join(dir, 'data'), true);
+const stack = await startStack(path.join(dir, 'data'), { quiet: true, ownGroup: false });
 try {
   const api = createClient(stack);
   const temporal = new Client({ connection: await Connection.connect({ address: stack.temporal }) });

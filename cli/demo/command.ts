@@ -7,8 +7,9 @@ export function registerDemoCommand(program: Command): void {
     .command('demo')
     .description('Show the main job on a sample repository: six tasks, live, and what was proven about their landings')
     .option('--json', 'print one JSON object: ok, tasks, landings, proofs, remote, ui', false)
-    .option('--keep', 'leave the stack running until Ctrl-C', false)
+    .option('--keep', 'leave the stack running until Ctrl-C, which removes it', false)
     .action(async (options: DemoOptions) => {
-      if (!(await runDemo(options))) process.exitCode = 1;
+      // Where Ctrl-C came in between, a request may still be under way: nobody waits for its answer.
+      process.exit(await runDemo(options));
     });
 }

@@ -10,11 +10,12 @@ import { entrypoint } from '../../activities/entrypoint.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { TERMINAL_STATES } from '../../domain/tasks.js';
 import { at, createClient, type Client } from '../client.js';
+import { exitCodeOf, onStopSignal } from '../signals.js';
 import { approve } from './approval.js';
 import { prove, type LandingRow, type TaskRow } from './proofs.js';
 import { renderReport, type DemoResult } from './report.js';
 import { createSampleRepository } from './sample-repository.js';
-import { startStack } from './stack.js';
+import { startStack, type DemoStack } from './stack.js';
 import { DEMO_PIPELINE, demoTasks, describe } from './tasks.js';
 
 const REPO = 'parcels';
@@ -26,33 +27,65 @@ export interface DemoOptions {
   keep: boolean;
 }
 
-/** Returns false if any proof fails. */
-export async function runDemo(options: DemoOptions): Promise<boolean> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+/** Returns the exit code: 1 if any proof fails. However it ends, the stack is stopped and its directory removed. */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const interrupted = onStopSignal(['SIGINT', 'SIGTERM', 'SIGHUP']);
+  const cancel = new AbortController();
+  const stopped = interrupted.then((signal) => {
+    cancel.abort();
+    return signal;
+  });
   const dir = await mkdtemp(path.join(tmpdir(), 'signalbox-demo-'));
-  // The embedded Postgres may run as another user, who has to reach its data below here.
-  await chmod(dir, 0o711);
-  const { remote, first } = await createSampleRepository(dir);
-  say(`Sample repository: ${remote}`);
-  const stack = await startStack(path.join(dir, 'data'), options.json);
   try {
-    say(`API ${stack.api}   Temporal Web UI ${stack.ui}\n`);
-    const client = createClient(stack);
-    const signal = path.join(dir, 'express-has-landed');
-    await handIn(client, remote, signal);
-    const tasks = await watch(client, signal, say);
-    const queue = await client.get<{ landed: LandingRow[] }>(`${at('repos', REPO)}/merge-queue`);
-    const landings = [...queue.landed].reverse();
-    const proofs = await prove({ remote, first, tasks, landings });
-    const ok = proofs.every((proof) => proof.ok);
-    const result: DemoResult = { ok, tasks, landings, proofs, remote, ui: stack.ui };
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : await renderReport(result));
-    if (options.keep) await keep(dir, stack.api, say);
-    return ok;
+    // The embedded Postgres may run as another user, who has to reach its data below here.
+    await chmod(dir, 0o711);
+    const { remote, first } = await createSampleRepository(dir);
+    say(`Sample repository: ${remote}`);
+    const start = startStack(path.join(dir, 'data'), { quiet: options.json, ownGroup: true, cancel: cancel.signal });
+    const stack = await start.catch(async (err: unknown) => {
+      if (cancel.signal.aborted) return null;
+      throw err;
+    });
+    if (stack === null) return exitCodeOf(await stopped);
+    try {
+      const ended = await Promise.race([play(stack, { dir, remote, first }, options.json), stopped]);
+      if (typeof ended === 'string') return exitCodeOf(ended);
+      if (options.keep) {
+        say(`Running on ${stack.api} with its data in ${dir}; Ctrl-C ends it and removes them.`);
+        await stopped;
+      }
+      return ended ? 0 : 1;
+    } finally {
+      await stack.stop();
+    }
   } finally {
-    await stack.stop();
-    if (!options.keep) await rm(dir, { recursive: true, force: true });
+    await rm(dir, { recursive: true, force: true });
   }
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+interface Sample {
+  dir: string;
+  remote: string;
+  /** The first commit of base. */
+  first: string;
+}
+
+/** The tasks from handing in to the report; false if any proof fails. */
+async function play(stack: DemoStack, { dir, remote, first }: Sample, json: boolean): Promise<boolean> {
+  say(`API ${stack.api}   Temporal Web UI ${stack.ui}\n`);
+  const client = createClient(stack);
+  const signal = path.join(dir, 'express-has-landed');
+  await handIn(client, remote, signal);
+  const tasks = await watch(client, signal);
+  const queue = await client.get<{ landed: LandingRow[] }>(`${at('repos', REPO)}/merge-queue`);
+  const landings = [...queue.landed].reverse();
+  const proofs = await prove({ remote, first, tasks, landings });
+  const ok = proofs.every((proof) => proof.ok);
+  const result: DemoResult = { ok, tasks, landings, proofs, remote, ui: stack.ui };
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : await renderReport(result));
+  return ok;
 }
 
 async function handIn(client: Client, remote: string, signal: string): Promise<void> {
@@ -77,7 +110,7 @@ async function handIn(client: Client, remote: string, signal: string): Promise<v
 }
 
 /** Shows every change until all tasks have ended; answers the approval; returns the tasks in order. */
-async function watch(client: Client, signal: string, say: (line: string) => void): Promise<TaskRow[]> {
+async function watch(client: Client, signal: string): Promise<TaskRow[]> {
   const deadline = Date.now() + DEADLINE_MS;
   const shown = new Map<string, string>();
   const asked = new Set<string>();
@@ -109,12 +142,4 @@ function progress(task: TaskRow): string {
   const wait = task.waitingOn ? `${task.waitingOn.kind}: ${task.waitingOn.detail}` : '';
   const landed = task.state === 'done' && task.landed ? `landed as ${task.landed.commit.slice(0, 10)}` : wait;
   return `${task.task}  ${task.state.padEnd(8)} ${task.stage.padEnd(12)} ${landed}`;
-}
-
-async function keep(dir: string, api: string, say: (line: string) => void): Promise<void> {
-  say(`Running on ${api} with its data in ${dir}; Ctrl-C ends it.`);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
 }

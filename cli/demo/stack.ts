@@ -15,6 +15,18 @@ export interface DemoStack {
   stop: () => Promise<void>;
 }
 
+export interface StackOptions {
+  /** Its progress lines do not go to stderr. */
+  quiet: boolean;
+  /**
+   * Ctrl-C reaches the caller alone, who has to stop the stack: `up` takes a second signal (ours, after the terminal's)
+   * as "end at once" and would leave its servers.
+   */
+  ownGroup: boolean;
+  /** Ends a start that nobody waits for any more. */
+  cancel?: AbortSignal;
+}
+
 interface ReadyLine {
   api: string;
   token: string;
@@ -22,8 +34,8 @@ interface ReadyLine {
   temporal: string;
 }
 
-/** Resolves when the stack says that it is ready; its progress lines go to stderr unless `quiet`. */
-export async function startStack(dataDir: string, quiet: boolean): Promise<DemoStack> {
+/** Resolves when the stack says that it is ready; throws when it ends before that. */
+export async function startStack(dataDir: string, options: StackOptions): Promise<DemoStack> {
   const args = [
     'up',
     '--json',
@@ -41,17 +53,21 @@ export async function startStack(dataDir: string, quiet: boolean): Promise<DemoS
     env: { SIGNALBOX_LOG_LEVEL: 'warn', SIGNALBOX_AGENT_SLOTS: '4' },
     stdin: 'ignore',
     stdout: 'pipe',
-    stderr: quiet ? 'ignore' : 'inherit',
+    stderr: options.quiet ? 'ignore' : 'inherit',
     buffer: false,
     reject: false,
+    detached: options.ownGroup,
   });
-  const lines = createInterface({ input: child.stdout });
-  const first = await Promise.race([once(lines, 'line'), child.then(() => null)]);
-  if (first === null) throw new SignalboxError('start-failed', 'signalbox up ended before it was ready');
-  const { api, token, ui, temporal } = JSON.parse(String(first[0])) as ReadyLine;
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     await child;
   };
+  const cancel = (): void => void child.kill('SIGTERM');
+  options.cancel?.addEventListener('abort', cancel, { once: true });
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([once(lines, 'line'), child.then(() => null)]);
+  if (first === null) throw new SignalboxError('start-failed', 'signalbox up ended before it was ready');
+  options.cancel?.removeEventListener('abort', cancel);
+  const { api, token, ui, temporal } = JSON.parse(String(first[0])) as ReadyLine;
   return { api, token, ui, temporal, stop };
 }
