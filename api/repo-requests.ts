@@ -1,7 +1,7 @@
 /** A repository as requests write it, as it is stored, and as answers show it. */
 import type { CheckConfig, SetupConfig } from '../domain/checks/types.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
-import type { Repo, RepoAuth, RepoConfig } from '../domain/repos.js';
+import { repoNotes, type Repo, type RepoAuth, type RepoConfig } from '../domain/repos.js';
 import { readDuration, showDuration } from './durations.js';
 import { refuse } from './refuse.js';
 import type { CreateRepo, PatchRepo } from './schemas/repos.js';
@@ -74,6 +74,7 @@ export function showRepo(repo: Repo) {
     pipeline: config.pipeline,
     limits: { activeTasks: null, waitingForPeople: null },
     facts: repo.facts,
+    notes: repoNotes(repo),
     adoptedAt: repo.adoptedAt,
     createdAt: repo.createdAt,
   };

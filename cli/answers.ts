@@ -37,6 +37,7 @@ export interface RepoAnswer {
   workItemPrefix: string;
   merge: { strategy: string };
   checks: { name: string; command: string[] }[];
+  notes: string[];
   adoptedAt: string;
 }
 

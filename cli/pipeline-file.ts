@@ -2,11 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { UsageError } from './client.js';
 
-/** A pipeline written as YAML or JSON; the API judges what it says. */
+/** A pipeline written as YAML or JSON; the API judges what it says. An empty file says nothing, and is no choice of none. */
 export async function readPipelineFile(file: string): Promise<unknown> {
+  let pipeline: unknown;
   try {
-    return parse(await readFile(file, 'utf8'));
+    pipeline = parse(await readFile(file, 'utf8'));
   } catch (err) {
-    throw new UsageError(`${file}: ${(err as Error).message}`);
+    throw new UsageError(`--pipeline ${file}: ${(err as Error).message}`);
   }
+  if (pipeline === null || pipeline === undefined) {
+    throw new UsageError(`--pipeline ${file}: the file is empty; allowed: stages, like {"stages":[…]}`);
+  }
+  return pipeline;
 }

@@ -49,3 +49,18 @@ export interface Repo {
   adoptedAt: string;
   createdAt: string;
 }
+
+/** What whoever registers it should know; nothing is wrong. */
+export function repoNotes({
+  id,
+  remote,
+  base,
+  config,
+  facts,
+}: Pick<Repo, 'id' | 'remote' | 'base' | 'config' | 'facts'>): string[] {
+  if (!facts.checkedOut || config.checkout === 'update') return [];
+  return [
+    `${remote} has ${base} checked out and is not kept in step: after a landing git status there shows it reversed; ` +
+      `to mend it: signalbox repo change ${id} --checkout update`,
+  ];
+}

@@ -121,6 +121,7 @@ export const RepoAnswer = open(
     pipeline: nullable(Type.Unknown()),
     limits: open({ activeTasks: Type.Null(), waitingForPeople: Type.Null() }),
     facts: open({}, 'What was found out about the remote.'),
+    notes: Type.Array(Type.String(), { description: 'What should be known about it; nothing is wrong.' }),
     adoptedAt: Type.String({ description: 'Tip of base when it was added; the audit begins here.' }),
     createdAt: Type.String(),
   },

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { List, RepoAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
-import { fields, table } from '../output.js';
+import { fields, plain, table } from '../output.js';
 import { readPipelineFile } from '../pipeline-file.js';
 import { collect, parseNamedCommand, splitWords } from '../words.js';
 
@@ -69,7 +69,7 @@ function withConfigOptions(command: Command): Command {
 }
 
 function repoText(repo: RepoAnswer): string {
-  return fields([
+  const text = fields([
     ['repository', repo.id],
     ['remote', repo.remote],
     ['base', repo.base],
@@ -78,6 +78,7 @@ function repoText(repo: RepoAnswer): string {
     ['checks', repo.checks.map((check) => `${check.name}: ${check.command.join(' ')}`).join('; ') || 'none'],
     ['adopted at', repo.adoptedAt],
   ]);
+  return [text, ...repo.notes.map((note) => plain(`note: ${note}`))].join('\n');
 }
 
 export function registerRepoCommands(program: Command, context: CommandContext): void {

@@ -42,7 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const { remote, first } = await createSampleRepository(dir);
     say(`Sample repository: ${remote}`);
     const start = startStack(path.join(dir, 'data'), { quiet: options.json, ownGroup: true, cancel: cancel.signal });
-    const stack = await start.catch(async (err: unknown) => {
+    const stack = await start.catch((err: unknown) => {
       if (cancel.signal.aborted) return null;
       throw err;
     });

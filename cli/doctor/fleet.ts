@@ -5,6 +5,7 @@ import { adoptRemote, gitHostFor } from '../../activities/git/index.js';
 import { hostPaths } from '../../activities/paths.js';
 import { instanceId } from '../../store/instance.js';
 import { listProfiles } from '../../store/agent-profiles.js';
+import { repoNotes } from '../../domain/repos.js';
 import type { Pool } from '../../store/db.js';
 import { listRepos } from '../../store/repos.js';
 import type { Environment } from '../environment.js';
@@ -49,19 +50,18 @@ async function checkRemotes(pool: Pool, environment: Environment, dataDir: strin
   const instance = await instanceId(pool);
   const host = gitHostFor({ paths: hostPaths(dataDir), lookup: (name) => environment.variables[name] });
   const checks = await Promise.all(
-    repos.map(async ({ id, remote, base, config, facts }) =>
-      guarded(`repository ${id}`, `see that this machine may read and push to ${remote}`, async () => {
-        await adoptRemote(host, {
-          remote,
-          base,
-          auth: config.auth,
-          checkout: config.checkout,
-          instance,
-          claim: facts.claim ?? null,
-        });
-        return [ok(`repository ${id}`, `${remote}, ${base}: readable and takes what landing needs`)];
-      }),
-    ),
+    repos.map(async (repo) => {
+      const { id, remote, base, config } = repo;
+      return guarded(`repository ${id}`, `see that this machine may read and push to ${remote}`, async () => {
+        const access = { remote, base, auth: config.auth, checkout: config.checkout };
+        const { facts } = await adoptRemote(host, { ...access, instance, claim: repo.facts.claim ?? null });
+        return [
+          ok(`repository ${id}`, `${remote}, ${base}: readable and takes what landing needs`),
+          // As it is now: the branch may have been checked out since it was registered.
+          ...repoNotes({ ...repo, facts }).map((text) => note(`repository ${id}`, text)),
+        ];
+      });
+    }),
   );
   return checks.flat();
 }

@@ -139,6 +139,25 @@ it.each([
   expect((await run(['queue', 'web', '--base', 'main'])).out).toContain('web main  running');
 });
 
+it('says that a work tree with base checked out is not kept in step', async () => {
+  const work = path.join(api.dir, 'desk');
+  await api.newRemote('desk');
+  const added = await run(['repo', 'add', 'desk', '--remote', work]);
+  expect(added.out).toContain('note: ');
+  expect(added.out).toContain('signalbox repo change desk --checkout update');
+  expect((await api.call('GET', '/api/repos/web')).json).toMatchObject({ notes: [] });
+  await api.call('PATCH', '/api/repos/desk', { checkout: 'update' });
+  expect((await run(['repo', 'show', 'desk'])).out).not.toContain('note: ');
+});
+
+it.each(['', '\n# nothing\n', 'null', '---\n'])('refuses a pipeline file that says %j', async (text) => {
+  const file = path.join(api.dir, 'pipeline.yaml');
+  await writeFile(file, text);
+  const ran = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--pipeline', file]);
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  expect(ran.err).toBe(`error: --pipeline ${file}: the file is empty; allowed: stages, like {"stages":[…]}\n`);
+});
+
 it('finds its instance by options, environment and data directory', async () => {
   expect((await run(['repo', 'list', '--api', url, '--token', api.token], { dataDir: '/nowhere' })).code).toBe(0);
   expect((await run(['repo', 'list'], { api: url, token: api.token, dataDir: '/nowhere' })).code).toBe(0);

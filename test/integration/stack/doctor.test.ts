@@ -32,7 +32,11 @@ afterAll(async () => {
 });
 
 /** What the doctor finds failed, with this environment in place of ours. */
-async function failures(env: Record<string, string>, dataDir = path.join(dir, 'data')): Promise<Check[]> {
+async function failures(env: Record<string, string>, dataDir?: string): Promise<Check[]> {
+  return (await found(env, dataDir)).filter((check) => check.status === 'failed');
+}
+
+async function found(env: Record<string, string>, dataDir = path.join(dir, 'data')): Promise<Check[]> {
   const args = [entrypoint('cli/main'), 'doctor', '--json', '--data-dir', dataDir];
   const doctor = await execa(process.execPath, args, { env, reject: false, stdin: 'ignore' });
   expect([doctor.exitCode, doctor.stderr]).toEqual([1, '']);
@@ -40,7 +44,7 @@ async function failures(env: Record<string, string>, dataDir = path.join(dir, 'd
   expect(ok).toBe(false);
   const failed = checks.filter((check) => check.status === 'failed');
   for (const { detail, mend } of failed) expect([detail, mend ?? '']).not.toContain('');
-  return failed;
+  return checks;
 }
 
 /** A PATH of these programs alone; a text is a script. */
@@ -93,11 +97,29 @@ test('a Postgres and a Temporal that do not answer, both at once', async () => {
   expect(JSON.stringify(failed)).not.toContain('secret-0815');
 });
 
-test('an agent whose command is not there, and a remote that is gone', async () => {
+test('an agent whose command is not there, a remote that is gone, and one that is checked out', async () => {
   await putProfile(database.pool, sampleProfile({ name: 'lost', command: ['no-such-agent'] }));
   await insertRepo(database.pool, sampleRepo({ id: 'gone', remote: path.join(dir, 'gone.git') }));
-  const failed = await failures({ DATABASE_URL: database.url });
-  expect(failed).toMatchObject([
+  const desk = path.join(dir, 'desk');
+  await execa('git', ['init', '-q', '-b', 'main', desk]);
+  await execa('git', [
+    '-C',
+    desk,
+    '-c',
+    'user.name=t',
+    '-c',
+    'user.email=t@t',
+    'commit',
+    '-q',
+    '--allow-empty',
+    '-m',
+    'x',
+  ]);
+  await insertRepo(database.pool, sampleRepo({ id: 'desk', remote: desk, remoteKey: desk }));
+  const checks = await found({ DATABASE_URL: database.url });
+  const noted = checks.find((check) => check.name === 'repository desk' && check.status === 'note');
+  expect(noted?.detail).toContain('signalbox repo change desk --checkout update');
+  expect(checks.filter((check) => check.status === 'failed')).toMatchObject([
     { name: 'agent lost', mend: expect.stringContaining('signalbox agent-profile set lost') as string },
     { name: 'repository gone', mend: expect.stringContaining(path.join(dir, 'gone.git')) as string },
   ]);
