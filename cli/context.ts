@@ -44,6 +44,8 @@ export interface Session {
   /** A line for people; to stderr with `--json`, so that stdout stays one object. */
   note: (text: string) => void;
   write: (text: string) => void;
+  /** To stderr, as it is. */
+  writeError: (text: string) => void;
 }
 
 export interface ClientOptions {
@@ -78,6 +80,7 @@ export async function withClient(
       show: (object, text) => line(context.stdout)(json ? JSON.stringify(object, null, 2) : text()),
       note: line(json ? context.stderr : context.stdout),
       write: (text) => void context.stdout.write(text),
+      writeError: (text) => void context.stderr.write(text),
     });
   } catch (err) {
     if (!(err instanceof ApiError) && !(err instanceof UsageError)) throw err;

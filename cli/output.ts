@@ -1,18 +1,9 @@
 /** What commands print: short aligned tables for people, the API's object for programs. */
 
-// Text of agents and of other people must not steer the terminal: escape sequences and control characters go.
-// (Built from text: as a literal the pattern would hold the very characters it is about.)
-const CONTROL = new RegExp(
-  [
-    String.raw`\u001b\[[0-?]*[ -/]*[@-~]`,
-    String.raw`\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)`,
-    String.raw`[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]`,
-  ].join('|'),
-  'g',
-);
+import { plain } from '../domain/plain-text.js';
 
-/** Without anything that steers a terminal; line ends and tabs stay. */
-export const plain = (text: string): string => text.replaceAll('\r\n', '\n').replace(CONTROL, '');
+// Text of agents and of other people must not steer the terminal: escape sequences and control characters go.
+export { plain };
 
 /** Columns aligned, two spaces apart; the head in upper case. Nothing to show = `none`. */
 export function table(head: string[], rows: (string | number | null | undefined)[][], none = 'none'): string {

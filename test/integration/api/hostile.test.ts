@@ -227,6 +227,23 @@ describe('logs', () => {
     expect([tail.status, tail.text]).toEqual([206, 'ü\n']);
   });
 
+  it('gives what was printed on stderr and by the setup by itself, and no other file', async () => {
+    const runs = api.deps.runsDir;
+    await writeFile(path.join(runs, 'r1', 'err.log'), 'boom: no API key\n');
+    expect((await api.call('GET', '/api/runs/r1/log?stream=stderr')).text).toBe('boom: no API key\n');
+    expect((await api.call('GET', '/api/runs/r1/log?stream=stdout')).text).toBe(text);
+    const part = { headers: { range: 'bytes=0-3' } };
+    expect((await api.call('GET', '/api/runs/r1/log?stream=stderr', undefined, part)).text).toBe('boom');
+    expect((await api.call('GET', '/api/runs/r1/log?stream=stderr&follow=true')).text).toContain('no API key');
+    expect((await api.call('GET', '/api/runs/r1/log?stream=setup')).status).toBe(404);
+    await symlink('/etc/passwd', path.join(runs, 'r2', 'err.log'));
+    const linked = await api.call('GET', '/api/runs/r2/log?stream=stderr');
+    expect([linked.status, linked.text.includes('root:')]).toEqual([404, false]);
+    for (const name of ['exit.json', '../r2/out.jsonl', 'toString', '']) {
+      expect((await api.call('GET', `/api/runs/r1/log?stream=${encodeURIComponent(name)}`)).status).toBe(400);
+    }
+  });
+
   it('has nothing beyond the end', async () => {
     for (const range of ['bytes=22-', 'bytes=100-200', 'bytes=9-3']) {
       const reply = await api.call('GET', '/api/runs/r1/log', undefined, { headers: { range } });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { approvalText } from '../../../cli/approval-text.js';
 import { diffStat } from '../../../cli/diff-stat.js';
 import { UsageError } from '../../../cli/client.js';
+import { lineMarker } from '../../../cli/log-text.js';
 import { age, fields, plain, table } from '../../../cli/output.js';
 import { taskRoute } from '../../../cli/task-text.js';
 import { parseNamedCommand, splitWords } from '../../../cli/words.js';
@@ -37,6 +38,15 @@ it('takes what steers a terminal out of text', () => {
   expect(plain('\u001b[31mred\u001b[0m \u001b]8;;http://x\u0007link\u001b]8;;\u0007\u0000\u202e!\r\nnext\tcell')).toBe(
     'red link!\nnext\tcell',
   );
+});
+
+it('marks whole lines, however they arrive', () => {
+  let out = '';
+  const marked = lineMarker((text) => (out += text));
+  for (const part of ['one', ' line\ntw', 'o', '\n\nlast']) marked.add(part);
+  expect(out).toBe('stderr| one line\nstderr| two\nstderr| \n');
+  marked.end();
+  expect(out).toMatch(/\nstderr\| last\n$/);
 });
 
 it('aligns', () => {
