@@ -23,11 +23,14 @@ export function table(head: string[], rows: (string | number | null | undefined)
 const cell = (value: string | number | null | undefined): string =>
   value === null || value === undefined || value === '' ? '-' : plain(String(value)).replaceAll('\n', ' ');
 
-/** Lines of `name  value`, aligned; null values are left out. */
+/** Lines of `name  value`, aligned, also where a value has more lines; null values are left out. */
 export function fields(pairs: [string, string | number | null | undefined][]): string {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== '');
   const width = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${cell(value)}`).join('\n');
+  const indent = ' '.repeat(width + 2);
+  return shown
+    .map(([name, value]) => `${name.padEnd(width)}  ${plain(String(value)).trimEnd().replaceAll('\n', `\n${indent}`)}`)
+    .join('\n');
 }
 
 /** `3m`, `2h`, `5d` since a time. */

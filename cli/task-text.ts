@@ -62,7 +62,8 @@ export function explainText({ chain, stale }: ExplainAnswer): string {
     const until = link.until === null ? '' : `, until ${link.until}`;
     const by =
       link.unblockedBy.length === 0 ? '' : `\n${'  '.repeat(i + 1)}unblocked by: ${link.unblockedBy.join(', ')}`;
-    return `${'  '.repeat(i)}${link.kind} (${age(link.since)}${until}): ${link.detail}${by}`;
+    const detail = link.detail.replaceAll('\n', `\n${'  '.repeat(i)}`);
+    return `${'  '.repeat(i)}${link.kind} (${age(link.since)}${until}): ${detail}${by}`;
   });
   return plain(lines.join('\n')) + (stale ? '\n(no worker answered: this is what was last stored)' : '');
 }

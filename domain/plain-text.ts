@@ -24,12 +24,17 @@ export function lastLines(output: string): string {
   return characters.length > MOST_CHARACTERS ? `…${characters.slice(-MOST_CHARACTERS).join('')}` : text;
 }
 
+const BELOW = '; its last lines:\n';
+
 /** What is said, and under it the end of the output that goes with it, set off; the same as before where there is none. */
 export function withLastLines(said: string, output: string): string {
   const lines = lastLines(output);
   if (lines === '') return said;
-  return `${said}; its last lines:\n${lines.replace(/^/gm, '    ')}`;
+  return `${said}${BELOW}${lines.replace(/^/gm, '    ')}`;
 }
+
+/** What was said, alone: for one line of a table. */
+export const withoutLastLines = (text: string): string => text.split(BELOW)[0] ?? text;
 
 /** Below it, a value is no secret, and would be found everywhere. */
 const LEAST_SECRET = 8;

@@ -2,7 +2,9 @@
 import type { ExitRecord } from '../../domain/agents/exit.js';
 import { decideOutcome, lostOutcome, overdueOutcome } from '../../domain/agents/outcome.js';
 import type { RunOutcome, RunReport, Usage } from '../../domain/agents/types.js';
+import { withoutSecrets } from '../../domain/plain-text.js';
 import type { Repo } from '../../domain/repos.js';
+import { findProfile } from '../../store/agent-profiles.js';
 import type { Pool } from '../../store/db.js';
 import { runKeys, type RunStart } from '../../store/run-keys.js';
 import { listRuns, type Run, type RunEnd } from '../../store/runs.js';
@@ -10,7 +12,7 @@ import type { RunAgentInput } from '../../workflows/activities.js';
 import { importHead, pushHead } from '../git/heads.js';
 import type { AgentHost } from './host.js';
 import { noteClone } from './prepare-run.js';
-import { plainText } from './plain-file.js';
+import { plainTail, plainText } from './plain-file.js';
 import { readStop, RESULT_LIMIT, runFiles } from './records.js';
 import { killTree, type RunProbe } from './supervisor.js';
 import { blobsAt, forgetClone } from './task-clone.js';
@@ -45,6 +47,7 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
     commitsMode: input.stage.commits,
     commits: taken.commits + (await carriedCommits(host, input)),
     refused: taken.refused,
+    printed: await printed(host, input, exit),
   });
   if (exit.phase === 'refresh') await forgetClone(host, input.run.repo, input.run.workItem);
   else if (facts !== null) {
@@ -73,6 +76,18 @@ function resultText(runDir: string, exit: ExitRecord): string | null {
   if (exit.result !== 'copied') return null;
   const text = plainText(runFiles(runDir).result, RESULT_LIMIT);
   return text !== null && hashOf(text) === exit.resultHash ? text : null;
+}
+
+/** Enough for a few lines of any width. */
+const TAIL_READ = 64 * 1024;
+
+/** The end of what it printed last: on stderr, else on stdout. The profile's variables may be secrets, so none is in it. */
+async function printed(host: AgentHost, { run }: RunAgentInput, exit: ExitRecord): Promise<string> {
+  const files = runFiles(host.paths.run(run.runId));
+  const logs = exit.phase === 'commands' ? [files.err, files.out] : [files.setupLog];
+  const text = logs.map((file) => plainTail(file, 0, TAIL_READ)).find((tail) => tail.trim() !== '') ?? '';
+  const profile = await findProfile(host.pool, run.agent);
+  return withoutSecrets(text, profile?.env ?? {});
 }
 
 interface Taken {

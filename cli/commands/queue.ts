@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import ms from 'ms';
+import { withoutLastLines } from '../../domain/plain-text.js';
 import type { CheckoutBehind } from '../../domain/tasks.js';
 import { at } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext } from '../context.js';
@@ -69,7 +70,7 @@ function lands({ etaSeconds, etaLowSeconds, etaHighSeconds }: QueueAnswer['entri
 
 function jobsText({ counts, recent }: JobsAnswer): string {
   const summary = Object.entries(counts).map(([status, n]) => `${n} ${status}`);
-  const rows = recent.map((j) => [j.task, j.stage, j.agent, j.attempt, j.status, j.error]);
+  const rows = recent.map((j) => [j.task, j.stage, j.agent, j.attempt, j.status, j.error && withoutLastLines(j.error)]);
   return `${summary.join(', ')}\n\n${table(['task', 'stage', 'agent', 'try', 'status', 'error'], rows, 'no jobs yet')}`;
 }
 

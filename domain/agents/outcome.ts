@@ -11,6 +11,7 @@
  *
  * Only `fault` spends the attempt budget. A `failed` is a judgement that the pipeline acts on, not a fault by itself.
  */
+import { withLastLines } from '../plain-text.js';
 import type { ExitRecord } from './exit.js';
 import { retryFloorSeconds } from './backoff.js';
 import { parseResult, type AgentResult } from './result-file.js';
@@ -28,6 +29,8 @@ export interface RunFacts {
   commits: number | null;
   /** Why the branch was refused at import, or null. */
   refused: string | null;
+  /** End of what it printed last, without secrets: of the setup where that failed, else of the agent. */
+  printed: string;
 }
 
 /** The outcome, and what the agent said it used: known even of runs that failed. */
@@ -35,8 +38,8 @@ export function decideOutcome(facts: RunFacts): { outcome: RunOutcome; usage: Us
   const parsed = parseResult(facts.resultText);
   const result = parsed.ok ? parsed.result : null;
   const outcome =
-    beforeTheAgent(facts.exit) ??
-    ofTheProcess(facts.exit, result) ??
+    beforeTheAgent(facts) ??
+    ofTheProcess(facts, result) ??
     ofTheResult(facts.exit, parsed.ok ? null : parsed.reason) ??
     ofTheBranch(facts, result) ??
     ofTheVerdict(result);
@@ -50,32 +53,38 @@ export const lostOutcome = (reason: string): RunOutcome => transient('host-lost'
 export const overdueOutcome = (): RunOutcome =>
   fault('wall-limit', 'the agent reached its wall clock limit, and its supervisor was held up', null);
 
-function beforeTheAgent(exit: ExitRecord): RunOutcome | null {
+function beforeTheAgent({ exit, printed }: RunFacts): RunOutcome | null {
   if (exit.stoppedBy === 'request') return { kind: 'stopped', reason: exit.stopReason ?? 'stopped' };
   if (exit.stoppedBy === 'host') return lostOutcome('the host ended while the agent was running');
   if (exit.phase === 'refresh') return lostOutcome(`the clone could not be used: ${exit.trouble ?? 'unknown reason'}`);
   if (exit.trouble !== null) return lostOutcome(`the supervisor failed: ${exit.trouble}`);
   const { end, code } = exit.setup;
   if (end === 'timeout') return transient('host-lost', 'setup did not end in time', null);
-  if (end === 'failed') return fault('setup-failed', `setup ended with ${code ?? 'a signal'}`, null);
+  if (end === 'failed') {
+    return fault('setup-failed', withLastLines(`setup ended with ${code ?? 'a signal'}`, printed), null);
+  }
   return null;
 }
 
-function ofTheProcess(exit: ExitRecord, result: AgentResult | null): RunOutcome | null {
+function ofTheProcess({ exit, printed }: RunFacts, result: AgentResult | null): RunOutcome | null {
   const summary = result?.summary ?? null;
   const command = exit.commands.at(-1);
+  const said = (reason: string): string => withLastLines(reason, printed);
   if (command === undefined) return lostOutcome('the agent was not started');
-  if (exit.limit === 'wall') return fault('wall-limit', 'the agent reached its wall clock limit', summary);
-  if (exit.limit === 'stall') return fault('stall-limit', 'the agent was silent for longer than allowed', summary);
+  if (exit.limit === 'wall') return fault('wall-limit', said('the agent reached its wall clock limit'), summary);
+  if (exit.limit === 'stall')
+    return fault('stall-limit', said('the agent was silent for longer than allowed'), summary);
   if (command.spawnError !== null) {
     return fault('exit-code', `the agent's command could not be started (${command.spawnError})`, null);
   }
   if (exit.code === EXIT_TRANSIENT) {
-    const reason = result?.summary ?? 'the agent asked to be tried again later (exit 75)';
+    const reason = result?.summary ?? said('the agent asked to be tried again later (exit 75)');
     return transient('transient', reason, retryFloorSeconds(result?.retryAfterSeconds));
   }
-  if (exit.signal !== null) return fault('signal', `the agent was ended by ${exit.signal}`, summary);
-  if (exit.code !== 0) return fault('exit-code', `the agent ended with exit code ${exit.code ?? 'unknown'}`, summary);
+  if (exit.signal !== null) return fault('signal', said(`the agent was ended by ${exit.signal}`), summary);
+  if (exit.code !== 0) {
+    return fault('exit-code', said(`the agent ended with exit code ${exit.code ?? 'unknown'}`), summary);
+  }
   return null;
 }
 
@@ -91,7 +100,7 @@ function ofTheBranch(facts: RunFacts, result: AgentResult | null): RunOutcome | 
   if (facts.refused !== null) return fault('refused-import', facts.refused, summary);
   const says = result?.verdict ?? 'pass';
   if (facts.commitsMode === 'required' && says === 'pass' && (facts.commits ?? 0) === 0) {
-    return fault('no-commit', noCommitReason(facts.exit), summary);
+    return fault('no-commit', withLastLines(noCommitReason(facts.exit), facts.printed), summary);
   }
   return null;
 }

@@ -9,7 +9,7 @@ it('keeps the end of an output: few lines, few characters, inert', () => {
   const many = Array.from({ length: 50 }, (_, i) => `line ${i}`).join('\n');
   expect(lastLines(many).split('\n')).toEqual(Array.from({ length: 10 }, (_, i) => `line ${i + 40}`));
   expect(lastLines('x'.repeat(100_000))).toHaveLength(1501);
-  expect(lastLines(`${'😀'.repeat(2000)}x`).isWellFormed()).toBe(true);
+  expect(() => encodeURIComponent(lastLines(`${'😀'.repeat(2000)}x`))).not.toThrow(); // no half of a pair
   fc.assert(
     fc.property(fc.string({ unit: 'binary-ascii', maxLength: 300 }), (text) => {
       const kept = lastLines(text.repeat(8));

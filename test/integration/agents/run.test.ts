@@ -15,10 +15,12 @@ import { writeCloneNote } from '../../../activities/agents/task-clone.js';
 import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
 import { stopRun } from '../../../activities/agents/stop.js';
 import type { RunReport } from '../../../domain/agents/types.js';
+import { putProfile } from '../../../store/agent-profiles.js';
 import { getJob } from '../../../store/jobs.js';
 import { runKeys } from '../../../store/run-keys.js';
 import { getRun } from '../../../store/runs.js';
 import { git } from '../../support/git.js';
+import { sampleProfile } from '../../support/samples.js';
 import { kindOf, makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
 
 let w: AgentWorld;
@@ -115,6 +117,17 @@ describe('a run', () => {
     ],
   ])('of an agent that %s comes to what that is', async (_name, args, expected) => {
     expect(kindOf(await w.run(await w.request(...args)))).toBe(expected);
+  });
+
+  it('tells the next run what was printed last, inert and without secrets', async () => {
+    const profile = sampleProfile({ name: 'loud', env: { MODEL_KEY: 'sk-very-secret-key' } });
+    const script = 'echo step 1; printf "\\033[2Jboom: key $MODEL_KEY is refused\\n" >&2; exit 1';
+    await putProfile(w.db.pool, { ...profile, command: ['sh', '-c', script] });
+    const input = await w.request({}, { stage: { agent: 'loud' } });
+    const report = await w.run(input);
+    const reason = 'the agent ended with exit code 1; its last lines:\n    boom: key [MODEL_KEY] is refused';
+    expect(report.outcome).toMatchObject({ kind: 'fault', reason });
+    expect((await getJob(w.db.pool, input.run.runId))?.error).toBe(reason);
   });
 
   it('discards what a stage may not commit, and begins the next one without it', async () => {

@@ -34,6 +34,7 @@ const facts = (exit: Partial<ExitRecord> = {}, more: Partial<RunFacts> = {}): Ru
   commitsMode: 'optional',
   commits: 1,
   refused: null,
+  printed: '',
   ...more,
 });
 const outcome = (exit: Partial<ExitRecord> = {}, more: Partial<RunFacts> = {}) =>
@@ -72,6 +73,24 @@ describe('what a run came to', () => {
     ['refused-import', {}, { refused: 'forged trailer', commits: null }],
   ])('is the fault %s', (failureClass, exit, more) => {
     expect(outcome(exit, more)).toMatchObject({ kind: 'fault', failureClass });
+  });
+
+  it('says with what it ended what was printed last, where that is why', () => {
+    const printed = 'starting\n\u001b[31mboom\u001b[0m: no API key\n';
+    const said = '; its last lines:\n    starting\n    boom: no API key';
+    const reason = (exit: Partial<ExitRecord>, more: Partial<RunFacts> = {}): string => {
+      const made = outcome(exit, { printed, ...more });
+      return 'reason' in made ? made.reason : made.kind;
+    };
+    expect(reason({ code: 1 })).toBe(`the agent ended with exit code 1${said}`);
+    expect(reason({ code: null, signal: 'SIGSEGV' })).toContain(said);
+    expect(reason({ limit: 'stall' })).toContain(said);
+    expect(reason({ code: 75 })).toContain(said);
+    expect(reason({ setup: { end: 'failed', code: 4, seconds: 1 } })).toBe(`setup ended with 4${said}`);
+    expect(reason({}, { commitsMode: 'required', commits: 0 })).toContain(said);
+    expect(reason({}, { refused: 'a link' })).toBe('a link');
+    expect(reason({ code: 1 }, { printed: '' })).toBe('the agent ended with exit code 1');
+    expect(reason({})).toBe('passed');
   });
 
   it('needs no commit of an agent that asks or gives up, and judges nothing of a stage that may not commit', () => {

@@ -67,6 +67,9 @@ it('aligns', () => {
       ['longer', 'x'],
     ]),
   ).toBe('one     1\nlonger  x');
+  expect(fields([['why', 'it failed:\n    boom\nstate  done\n']])).toBe(
+    'why  it failed:\n         boom\n     state  done',
+  );
   const now = Date.parse('2026-01-02T00:00:00Z');
   const at = (text: string): string => age(`2026-01-${text}Z`, now);
   expect([at('01T23:59:30'), at('01T23:50:00'), at('01T20:00:00')]).toEqual(['30s', '10m', '4h']);
