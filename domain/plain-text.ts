@@ -20,7 +20,7 @@ const MOST_CHARACTERS = 1_500;
 export function lastLines(output: string): string {
   const lines = plain(output).trimEnd().split('\n').slice(-MOST_LINES);
   const text = lines.join('\n').replace(/^\s*\n/, '');
-  const characters = [...text]; // never half of a pair of surrogates, which no store takes
+  const characters = Array.from(text); // never half of a pair of surrogates, which no store takes
   return characters.length > MOST_CHARACTERS ? `…${characters.slice(-MOST_CHARACTERS).join('')}` : text;
 }
 
