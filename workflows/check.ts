@@ -16,7 +16,6 @@ import {
   continueAsNew,
   getExternalWorkflowHandle,
   setCurrentDetails,
-  setHandler,
   sleep,
   upsertSearchAttributes,
   workflowInfo,
@@ -27,13 +26,14 @@ import { reasonOf } from './failures.js';
 import { checkSettled, subscribe } from './messages.js';
 import { checkOn, records } from './proxies.js';
 import { SignalboxRepo } from './search-attributes.js';
+import { hear } from './signals.js';
 
 /** Ends with the verdict it told. */
 export async function check(input: CheckInput): Promise<Verdict> {
   const { queuePrefix, settings } = input;
   const waiting = new Set(input.subscribers);
   const runs: CheckRunResult[] = [];
-  setHandler(subscribe, ({ workflowId }) => void waiting.add(workflowId));
+  hear(subscribe, ({ workflowId }) => void waiting.add(workflowId));
   upsertSearchAttributes([{ key: SignalboxRepo, value: input.repo }]);
   let faults = 0;
   let host: string | null = null;

@@ -38,6 +38,7 @@ import {
 } from './messages.js';
 import { gitOn, records } from './proxies.js';
 import { SignalboxRepo, SignalboxWaitingOn } from './search-attributes.js';
+import { hear as hearSignal } from './signals.js';
 
 /** A person has to look after the checkout; the landing itself stands. */
 function sayIfBehind(task: string, result: PublishResult | FenceResult): void {
@@ -61,18 +62,18 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let shown = '';
 
   setHandler(queueState, () => queueView(state));
-  setHandler(enqueue, (request, now, edit) => {
+  hearSignal(enqueue, (...[request, now, edit]) => {
     times = now ?? times;
     inbox.push({ kind: 'enqueue', request, edit });
   });
-  setHandler(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
-  setHandler(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
-  setHandler(entryEdited, ({ id, edit }) => void inbox.push({ kind: 'entryEdited', entry: id, edit }));
-  setHandler(gateChanged, ({ id, acceptTip }, now) => {
+  hearSignal(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
+  hearSignal(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
+  hearSignal(entryEdited, ({ id, edit }) => void inbox.push({ kind: 'entryEdited', entry: id, edit }));
+  hearSignal(gateChanged, (...[{ id, acceptTip }, now]) => {
     times = now ?? times;
     inbox.push({ kind: 'gateChanged', id, acceptTip });
   });
-  setHandler(checkSettled, ({ id, verdict }) => void inbox.push({ kind: 'checkSettled', key: id, verdict }));
+  hearSignal(checkSettled, ({ id, verdict }) => void inbox.push({ kind: 'checkSettled', key: id, verdict }));
 
   function hear(event: QueueEvent): void {
     const step = reduceQueue(state, event, Date.now(), times);

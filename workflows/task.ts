@@ -32,6 +32,7 @@ import * as messages from './messages.js';
 import { SignalboxStage, SignalboxWaitingOn } from './search-attributes.js';
 import { carryOut } from './task-commands.js';
 import { listenToPeople } from './task-updates.js';
+import { hear } from './signals.js';
 
 export async function task(input: TaskInput): Promise<{ state: string }> {
   const run = new TaskRun(input);
@@ -70,11 +71,11 @@ class TaskRun {
 
   listen(): void {
     listenToPeople(this.ctx, () => this.state, this.dispatch);
-    setHandler(messages.changed, (change) => this.dispatch({ type: 'changed', change }));
-    setHandler(messages.runGranted, (m) => this.dispatch({ type: 'granted', runId: m.runId, host: m.host }));
-    setHandler(messages.hostChanged, (m) => this.dispatch({ type: 'hostChanged', runId: m.runId, away: m.away }));
-    setHandler(messages.checkSettled, (m) => this.dispatch({ type: 'checkSettled', key: m.id, verdict: m.verdict }));
-    setHandler(messages.mergeSettled, (m) => this.dispatch({ type: 'mergeSettled', entry: m.id, outcome: m.outcome }));
+    hear(messages.changed, (change) => this.dispatch({ type: 'changed', change }));
+    hear(messages.runGranted, (m) => this.dispatch({ type: 'granted', runId: m.runId, host: m.host }));
+    hear(messages.hostChanged, (m) => this.dispatch({ type: 'hostChanged', runId: m.runId, away: m.away }));
+    hear(messages.checkSettled, (m) => this.dispatch({ type: 'checkSettled', key: m.id, verdict: m.verdict }));
+    hear(messages.mergeSettled, (m) => this.dispatch({ type: 'mergeSettled', entry: m.id, outcome: m.outcome }));
     setHandler(messages.status, () => {
       const { state, stage, head, agentRunning, waitingOn, counters } = picture(this.ctx, this.state);
       const { repo, workItem, generation } = this.ctx.input;

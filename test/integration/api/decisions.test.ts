@@ -142,7 +142,7 @@ it('answers a question, and begins a closed task anew', async () => {
   expect(twice.every((reply) => reply.status === 409)).toBe(true);
 });
 
-it('takes no 3 MB update and no unknown one, and the workflow lives', async () => {
+it('takes no 3 MB update, no unknown one and no signal of another shape, and the workflow lives', async () => {
   const url = await submit();
   const due = await waiting(url);
   const handle = api.temporal.client.workflow.getHandle(taskWorkflowId(repo, url.split('/').at(-1) ?? ''));
@@ -157,7 +157,11 @@ it('takes no 3 MB update and no unknown one, and the workflow lives', async () =
     await expect(handle.executeUpdate(name, { args: args as [unknown] })).rejects.toThrow();
   }
   await expect(handle.signal('mergeSettled', { id: 'x', outcome: big })).rejects.toThrow();
-  await handle.signal('unheard', {});
+  for (const name of ['unheard', 'changed', 'runGranted', 'hostChanged', 'checkSettled', 'mergeSettled']) {
+    for (const argument of [undefined, null, 'words', {}, { id: 'x', outcome: { kind: 'landed' }, verdict: {} }]) {
+      await handle.signal(name, ...(argument === undefined ? [] : [argument]));
+    }
+  }
   await expect(handle.query('unheard')).rejects.toThrow();
   expect((await handle.query(status)).stage).toBe(due.stage);
   expect((await api.call('POST', `${url}/answer`, { text: big })).status).toBe(413);

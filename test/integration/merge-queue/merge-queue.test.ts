@@ -175,3 +175,18 @@ test('a publish that dies is fenced and resolved, and lands once', async () => {
   expect(outside.landed.map((l) => l.entry).sort()).toEqual(['e1', 'e2']);
   expect(outside.base.length).toBe(3);
 });
+
+test('signals of another shape are left out, and the queue lands on', async () => {
+  const task = await outside.enqueue(outside.request(1));
+  const names = ['enqueue', 'withdraw', 'entryChanged', 'entryEdited', 'gateChanged', 'checkSettled', 'unheard'];
+  const wrong = [null, 'words', 7, [], {}, { id: 7 }, { id: 'e1', change: {}, edit: { version: 1 }, verdict: null }];
+  for (const name of names) {
+    await outside.queue().signal(name);
+    for (const argument of wrong) await outside.queue().signal(name, argument);
+  }
+  await outside.queue().signal('enqueue', outside.request(2), { mergeLease: 'long' });
+  expect(await task.result()).toMatchObject({ kind: 'landed' });
+  const next = await outside.enqueue(outside.request(3));
+  expect(await next.result()).toMatchObject({ kind: 'landed' });
+  expect(outside.landed.map((l) => l.entry)).toEqual(['e1', 'e3']);
+});
