@@ -17,7 +17,7 @@ const POINTS = [
   'publish-after-push',
 ];
 
-/** About 3 minutes: the worker dies once at each named point, through the whole stack. */
+/** About four minutes: the worker dies once at each named point, through the whole stack. */
 describe('a worker that dies at', () => {
   test.each(POINTS)('%s is followed by one that finishes the work, once', async (point) => {
     const instance = await Instance.create({ SIGNALBOX_CRASH_AT: `${point}:1`, SIGNALBOX_BACKOFF_BASE: '200ms' });
