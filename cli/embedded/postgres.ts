@@ -62,7 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   }
   const deadline = Date.now() + START_DEADLINE_MS;
   for (;;) {
-    const port = await choosePort(options.port, 'Postgres', options.preferredPort);
+    const port = await choosePort(options.port, 'Postgres', null, options.preferredPort);
     const started = await tryStart(cluster, port, options.logFile, deadline);
     if ('url' in started) return started;
     // Backends of a killed server hold its shared memory for a moment; a free port may be taken while we start.

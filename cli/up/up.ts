@@ -2,7 +2,7 @@
  * `signalbox up`: the whole stack in one terminal. Order of the start: lock, leftovers of a killed predecessor, Postgres,
  * Temporal, migrations, token, API, worker, ready. The stop goes the other way and leaves agents running.
  */
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { createPool } from '../../store/db.js';
 import { migrate } from '../../store/migrate.js';
@@ -17,6 +17,7 @@ import { keepRunning, type Part, type RunningPart } from './child.js';
 import { readUpState, removeUpState, writeUpState, type UpState } from './files.js';
 import { endLeftovers, STACK_MARK, stackMark, type MarkedPart } from './leftovers.js';
 import { lockDataDir } from './lock.js';
+import { makeDataDir } from './data-dir.js';
 import { startNodePart } from './node-part.js';
 import { bootstrapToken } from './token.js';
 
@@ -47,7 +48,7 @@ const ORDERLY: EndSteps = [
 const READY_MS = 60_000;
 
 export async function startStack(options: UpOptions): Promise<Stack> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o755 });
+  await makeDataDir(options.dataDir);
   const dataDir = await realpath(options.dataDir);
   await lockDataDir(dataDir);
   await endLeftovers(dataDir, ORDERLY, options.log);
@@ -66,6 +67,13 @@ interface BuildOptions extends UpOptions {
   before: UpState | null;
 }
 
+/** Of 127.0.0.1; those of an external Temporal service are not ours to choose. */
+interface Ports {
+  api: number;
+  temporal: number;
+  ui: number;
+}
+
 /** The stack as far as it stands; parts are stopped in the reverse order of their start. */
 class Building {
   readonly #options: BuildOptions;
@@ -80,16 +88,21 @@ class Building {
   async build(): Promise<Stack> {
     const { dataDir, environment, onLogFiles, log } = this.#options;
     await onLogFiles(['worker', 'api'].map((name) => this.#logFile(name)));
+    // All ports before anything is made: where one is taken, nothing half-made stays behind.
+    const ports = await this.#choosePorts();
     const [database, temporal] = await both(
       environment.databaseUrl === null ? this.#startPostgres() : Promise.resolve(environment.databaseUrl),
-      environment.temporal === null ? this.#startTemporal() : externalTemporal(environment.temporal),
+      environment.temporal === null ? this.#startTemporal(ports) : externalTemporal(environment.temporal),
     );
     log('preparing the database');
     await migrate(database);
     const pool = createPool(database, { max: 2 });
     const token = await bootstrapToken(pool, dataDir).finally(async () => pool.end());
     const address = temporal.target.address;
-    const [api] = await both(this.#startApi(database, temporal.target), this.#startWorker(database, temporal.target));
+    const [api] = await both(
+      this.#startApi(ports.api, database, temporal.target),
+      this.#startWorker(database, temporal.target),
+    );
     this.#state = {
       ...(processRef(process.pid) ?? { pid: process.pid, startTime: '' }),
       ...{ api, token, temporal: address, namespace: temporal.target.namespace, ui: temporal.ui, database, dataDir },
@@ -120,6 +133,17 @@ class Building {
     return part;
   }
 
+  async #choosePorts(): Promise<Ports> {
+    const { before, environment, port, temporalPort, uiPort } = this.#options;
+    const api = await choosePort(port, 'the API', '--port', portOf(before?.api));
+    if (environment.temporal !== null) return { api, temporal: 0, ui: 0 };
+    return {
+      api,
+      temporal: await choosePort(temporalPort, 'Temporal', '--temporal-port', portOf(before?.temporal)),
+      ui: await choosePort(uiPort, 'the Temporal Web UI', '--ui-port', portOf(before?.ui)),
+    };
+  }
+
   async #startPostgres(): Promise<string> {
     const { dataDir, environment, log } = this.#options;
     // The port is kept over restarts: the pools of worker and API know it.
@@ -134,14 +158,11 @@ class Building {
     return part.current().url;
   }
 
-  async #startTemporal(): Promise<{ target: TemporalTarget; ui: string | null }> {
-    const { dataDir, environment, log, temporalPort } = this.#options;
+  async #startTemporal({ temporal: port, ui: uiPort }: Ports): Promise<{ target: TemporalTarget; ui: string | null }> {
+    const { dataDir, environment, log } = this.#options;
     const { cacheDir, variables } = environment;
     const binary = await findTemporalBinary({ cacheDir, variables, log });
     log(`Temporal server: ${binary.way}`);
-    const before = this.#options.before;
-    const port = await choosePort(temporalPort, 'Temporal', portOf(before?.temporal));
-    const uiPort = await choosePort(this.#options.uiPort, 'the Temporal Web UI', portOf(before?.ui));
     const logFile = this.#logFile('temporal');
     const mark = { [STACK_MARK]: stackMark('temporal', dataDir) };
     const part = await this.#keep('temporal', async () =>
@@ -150,8 +171,8 @@ class Building {
     return { target: part.current().target, ui: `http://127.0.0.1:${uiPort}` };
   }
 
-  async #startApi(database: string, temporal: TemporalTarget): Promise<string> {
-    let port = await choosePort(this.#options.port, 'the API', portOf(this.#options.before?.api));
+  async #startApi(chosen: number, database: string, temporal: TemporalTarget): Promise<string> {
+    let port = chosen;
     await this.#keep('api', async () => {
       const running = await this.#nodePart('api', ['--port', String(port)], database, temporal);
       port = running.ready.port ?? port;
