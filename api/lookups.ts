@@ -22,6 +22,11 @@ export async function taskOf(deps: ApiDeps, params: { repo: string; workItem: st
   return task;
 }
 
+/** The repository that a field of a request names, or 422. */
+export async function repoNamed(deps: ApiDeps, field: string, id: string): Promise<Repo> {
+  return (await getRepo(deps.pool, id)) ?? refuse('not-acceptable', field, id, 'there is no such repository');
+}
+
 /** Refuses a base branch that the repository does not have: nothing would ever heed what is said about it. */
 export function requireBase(repo: Repo, base: string | null | undefined): void {
   if (base == null || base === repo.base) return;

@@ -45,5 +45,7 @@ export async function useOpenApi(app: App): Promise<void> {
     uiConfig: { docExpansion: 'list', deepLinking: false },
     staticCSP: true,
   });
+  // Who opens the address of `up` in a browser.
+  app.get('/', { config: { scope: 'public' } }, (_request, reply) => reply.redirect('/docs'));
   app.get('/api/spec', { config: { scope: 'public' } }, () => app.swagger());
 }

@@ -7,8 +7,12 @@ import type { FastifySchemaCompiler } from 'fastify';
 import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
+import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import { SignalboxError, type Fault } from '../domain/errors.js';
+
+// The default is 8: a request with more wrong fields would hear of some only the next time.
+Settings.Set({ maxErrors: 100 });
 
 const LATER = 'x-not-available';
 const LATER_VALUES = 'x-not-available-values';
@@ -62,34 +66,66 @@ function fieldOf(instancePath: string, leaf?: string): string {
   return parts.reduce((out, p) => (/^\d+$/.test(p) ? `${out}[${p}]` : out === '' ? p : `${out}.${p}`), '');
 }
 
-/** A value as an error may show it: short, and never a secret-sized blob. */
-function shown(value: unknown): unknown {
-  const text = JSON.stringify(value) as string | undefined;
-  return text !== undefined && text.length > 200 ? `${text.slice(0, 200)}…` : value;
+/** What is found there may be a secret, or hold one, that was written in the wrong place. */
+const MAY_BE_SECRET = /(^|\.)(auth(\.ref)?|remote|env(\..*)?)$/;
+
+/** A fault as an answer may show it: its value short, never a secret and never a blob of that size. */
+export function faultAt(field: string, value: unknown, message: string): Fault {
+  if (MAY_BE_SECRET.test(field)) return { field, message };
+  const text = typeof value === 'string' ? value : ((JSON.stringify(value) as string | undefined) ?? '');
+  return { field, value: text.length > 200 ? `${text.slice(0, 200)}…` : value, message };
 }
 
-function messagesOf(error: TLocalizedValidationError): string {
+const TYPES: Record<string, string> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  null: 'null',
+};
+
+/** What is allowed, in words; of a pattern that is the description of its schema. */
+function allowed(error: TLocalizedValidationError, schema: unknown, found: unknown): string {
+  const part: unknown = Value.Pointer.Get(schema, error.schemaPath.slice(1));
+  const { [LATER_VALUES]: later, description } = isObject(part) ? part : {};
   switch (error.keyword) {
-    case 'enum':
-      return `must be one of ${error.params.allowedValues.map(String).join(', ')}`;
+    case 'enum': {
+      const words = error.params.allowedValues.filter((word) => !Array.isArray(later) || !later.includes(word));
+      return words.length === 1 ? `must be ${String(words[0])}` : `must be one of ${words.map(String).join(', ')}`;
+    }
+    case 'const':
+      return `must be ${String(error.params.allowedValue)}`;
+    case 'type':
+      return `must be ${[error.params.type]
+        .flat()
+        .map((type) => TYPES[type] ?? type)
+        .join(' or ')}`;
+    case 'minLength':
     case 'pattern':
-      return `must match ${String(error.params.pattern)}`;
+      if (found === '') return 'must not be empty';
+      return typeof description === 'string' ? `does not fit: ${description.replace(/\.$/, '')}` : error.message;
     default:
       return error.message;
   }
 }
 
+/** Every optional field takes null: nobody who wrote something wants to hear of that. */
+const isNullBranch = ({ keyword, params, schemaPath }: TLocalizedValidationError): boolean =>
+  keyword === 'type' && params.type === 'null' && /\/anyOf\/\d+$/.test(schemaPath);
+
 /** typebox's errors as faults, one for each field. */
-export function faultsOf(errors: TLocalizedValidationError[], value: unknown): Fault[] {
+export function faultsOf(schema: unknown, errors: TLocalizedValidationError[], value: unknown): Fault[] {
   const faults = new Map<string, Fault>();
   const add = (field: string, found: unknown, message: string): void => {
     const known = faults.get(field);
-    if (known === undefined) faults.set(field, { field, value: shown(found), message });
+    if (known === undefined) faults.set(field, faultAt(field, found, message));
     else if (!known.message.includes(message)) known.message += ` or ${message}`;
   };
   for (const error of errors) {
     const found = error.instancePath === '' ? value : Value.Pointer.Get(value, error.instancePath);
-    if (error.keyword === 'boolean' || error.keyword === 'anyOf') continue;
+    if (error.keyword === 'boolean' || error.keyword === 'anyOf' || isNullBranch(error)) continue;
     if (error.keyword === 'additionalProperties') {
       for (const name of error.params.additionalProperties) {
         add(fieldOf(error.instancePath, name), isObject(found) ? found[name] : undefined, 'is not a known field');
@@ -97,7 +133,7 @@ export function faultsOf(errors: TLocalizedValidationError[], value: unknown): F
     } else if (error.keyword === 'required') {
       for (const name of error.params.requiredProperties)
         add(fieldOf(error.instancePath, name), undefined, 'is required');
-    } else add(fieldOf(error.instancePath), found, messagesOf(error));
+    } else add(fieldOf(error.instancePath), found, allowed(error, schema, found));
   }
   return [...faults.values()];
 }
@@ -109,7 +145,7 @@ export function faultSummary(faults: Fault[]): string {
 /** Throws `invalid-request` (400) for what the schema refuses, else `not-available` (422) for what is of later versions. */
 export function validate(schema: TSchema, check: ReturnType<typeof Compile>, value: unknown): void {
   if (!check.Check(value)) {
-    const faults = faultsOf(check.Errors(value), value);
+    const faults = faultsOf(schema, check.Errors(value), value);
     throw new SignalboxError('invalid-request', faultSummary(faults), { faults });
   }
   const later = laterFaults(schema, value);

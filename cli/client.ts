@@ -61,9 +61,17 @@ export async function findInstance(
 ): Promise<{ api: string; token: string }> {
   const api = options.api ?? env.api;
   const token = options.token ?? env.token;
+  if (api !== undefined && !isAddress(api)) {
+    throw new UsageError(
+      `${api} is not an address of an API: write one like http://127.0.0.1:7700 (--api, SIGNALBOX_API)`,
+    );
+  }
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError('that is not a token: one is written sbx_… (--token, SIGNALBOX_TOKEN)');
+  }
   if (api !== undefined && token !== undefined) return { api, token };
   const up = await readUpFile(env.dataDir);
-  if (api !== undefined && up !== null && up.api !== api.replace(/\/$/, '')) {
+  if (api !== undefined && up?.api !== api.replace(/\/$/, '')) {
     throw new UsageError(`no token for ${api}: give --token or SIGNALBOX_TOKEN`);
   }
   if (up === null) {
@@ -73,6 +81,8 @@ export async function findInstance(
   }
   return { api: api ?? up.api, token: token ?? up.token };
 }
+
+const isAddress = (text: string): boolean => /^https?:\/\/./.test(text) && URL.canParse(text);
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
@@ -110,18 +120,18 @@ export function createClient(instance: { api: string; token: string }): Client {
         `${base} does not answer: ${cause instanceof Error ? cause.message : (err as Error).message}`,
       );
     }
-    if (!response.ok) throw new ApiError(response.status, await readProblem(response));
+    if (!response.ok) throw new ApiError(response.status, await readProblem(base, response));
     return response;
   };
   return {
     api: base,
-    get: async <T>(route: string, query?: Query) => (await (await request(route, {}, query)).json()) as T,
+    get: async <T>(route: string, query?: Query) => (await answerOf(base, await request(route, {}, query))) as T,
     send: async <T>(method: string, route: string, body?: unknown) => {
       const init: RequestInit =
         body === undefined
           ? { method }
           : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-      return (await (await request(route, init)).json()) as T;
+      return (await answerOf(base, await request(route, init))) as T;
     },
     text: async (route, query) => (await request(route, {}, query)).text(),
     events: async function* (route, query, lastEventId) {
@@ -133,13 +143,27 @@ export function createClient(instance: { api: string; token: string }): Client {
   };
 }
 
-async function readProblem(response: Response): Promise<Record<string, unknown>> {
+const foreign = (base: string, { status, headers }: Response): string =>
+  `${base} is not a Signalbox API: it answers HTTP ${status} with ${headers.get('content-type') ?? 'no content type'}`;
+
+async function answerOf(base: string, response: Response): Promise<unknown> {
   const body = await response.text();
   try {
-    return JSON.parse(body) as Record<string, unknown>;
+    return JSON.parse(body);
+  } catch (err) {
+    throw new UsageError(foreign(base, response), { cause: err });
+  }
+}
+
+/** Every refusal of ours has a code; one without comes from another server, or from a proxy before ours. */
+async function readProblem(base: string, response: Response): Promise<Record<string, unknown>> {
+  const body = await response.text();
+  const stranger = { detail: foreign(base, response) };
+  try {
+    const problem = JSON.parse(body) as Record<string, unknown> | null;
+    return typeof problem?.code === 'string' ? problem : stranger;
   } catch {
-    // Not our server, or a proxy before it.
-    return { detail: `HTTP ${response.status}: ${body.slice(0, 200)}` };
+    return stranger; // not JSON
   }
 }
 

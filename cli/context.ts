@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { ApiError, createClient, findInstance, UsageError, type Client, type InstanceEnvironment } from './client.js';
 import { plain } from './output.js';
+import { refusalLines } from './refusals.js';
 
 export interface CommandContext {
   instance: InstanceEnvironment;
@@ -64,6 +65,9 @@ export function clientCommand(parent: Command, name: string, description: string
     .option('--json', 'print the object of the API');
 }
 
+/** What a program reads of a mistake that never reached the API. */
+export const usageProblem = (detail: string) => ({ code: 'usage', title: 'The command cannot be run so', detail });
+
 /** Runs one command: a refusal of the API or a mistake of the user is said in short, with exit code 1. */
 export async function withClient(
   context: CommandContext,
@@ -85,9 +89,8 @@ export async function withClient(
   } catch (err) {
     if (!(err instanceof ApiError) && !(err instanceof UsageError)) throw err;
     context.setExitCode(1);
-    line(context.stderr)(`error: ${plain(err.message)}`);
-    if (!(err instanceof ApiError)) return;
-    for (const fault of err.faults) line(context.stderr)(plain(`  ${fault.field}: ${fault.message}`));
-    if (json) line(context.stdout)(JSON.stringify(err.problem, null, 2));
+    const refused = err instanceof ApiError;
+    for (const text of refused ? refusalLines(err) : [`error: ${plain(err.message)}`]) line(context.stderr)(text);
+    if (json) line(context.stdout)(JSON.stringify(refused ? err.problem : usageProblem(err.message), null, 2));
   }
 }

@@ -23,7 +23,7 @@ export function createProgram(): Command {
   registerApiCommand(program);
   registerDoctorCommand(program);
   registerDemoCommand(program);
-  registerClientCommands(program, terminalContext(readInstance()));
+  registerClientCommands(program, terminalContext(readInstance()), process.argv.slice(2));
   return program;
 }
 

@@ -5,6 +5,10 @@ import { plain } from '../domain/plain-text.js';
 // Text of agents and of other people must not steer the terminal: escape sequences and control characters go.
 export { plain };
 
+/** Control characters as they are written in JSON: what was given is seen, and steers no terminal. */
+export const visible = (text: string): string =>
+  text.replace(/[^\P{C}]|[\u2028\u2029]/gu, (c) => `\\u${(c.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+
 /** Columns aligned, two spaces apart; the head in upper case. Nothing to show = `none`. */
 export function table(head: string[], rows: (string | number | null | undefined)[][], none = 'none'): string {
   if (rows.length === 0) return none;

@@ -5,14 +5,12 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { transaction } from '../../store/db.js';
 import { addGate, clearGates, gateHistory, type ClearGates } from '../../store/gates.js';
-import { getRepo } from '../../store/repos.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
-import { repoOf, requireBase } from '../lookups.js';
+import { repoNamed, repoOf, requireBase } from '../lookups.js';
 import { queueStanding } from '../queue-standing.js';
-import { refuse } from '../refuse.js';
 import { RepoParams } from '../schemas/common.js';
 import { FreezeList, GateAnswer, Resume, SerialGateUnfreeze, SetGate, Unfreeze } from '../schemas/system.js';
 
@@ -118,9 +116,7 @@ export function gateRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const { repo, reason } = request.body;
       requireRepo(request, repo);
-      if ((await getRepo(deps.pool, repo)) === null) {
-        refuse('not-acceptable', 'repo', repo, 'there is no such repository');
-      }
+      await repoNamed(deps, 'repo', repo);
       return change(request, repo, 'unfreeze', { reason }, () =>
         unfreeze(deps, request, repo, { id: null, base: null, scope: null }),
       );

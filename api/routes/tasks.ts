@@ -1,14 +1,13 @@
 import { branchFault } from '../../domain/remotes.js';
 import { taskName } from '../../domain/tasks.js';
 import { transaction } from '../../store/db.js';
-import { getRepo } from '../../store/repos.js';
 import { createTask } from '../../store/task-intake.js';
 import { findTaskByExternal, listTasks, patchTask, type Task } from '../../store/tasks.js';
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
-import { taskOf } from '../lookups.js';
+import { repoNamed, taskOf } from '../lookups.js';
 import { pipelineOfTask } from '../pipelines.js';
 import { refuse } from '../refuse.js';
 import { TaskParams } from '../schemas/common.js';
@@ -26,8 +25,7 @@ function readExternal(body: CreateTask): { source: string | null; externalId: st
 
 async function submit(deps: ApiDeps, body: CreateTask, by: string): Promise<{ task: Task; created: boolean }> {
   const { source, externalId } = readExternal(body);
-  const repo = await getRepo(deps.pool, body.repo);
-  if (repo === null) refuse('not-acceptable', 'repo', body.repo, 'there is no such repository');
+  const repo = await repoNamed(deps, 'repo', body.repo);
   const branch = body.branch ?? null;
   const fault = branch === null ? null : branchFault(branch, repo.base);
   if (fault !== null) refuse('invalid-request', 'branch', branch, fault);
@@ -86,6 +84,11 @@ export function taskRoutes(app: App, deps: ApiDeps): void {
       schema: { tags, summary: 'Tasks, newest first', querystring: TaskQuery, response: { 200: TaskList } },
     },
     async (request) => {
+      const { repo } = request.query;
+      if (repo !== undefined) {
+        requireRepo(request, repo);
+        await repoNamed(deps, 'repo', repo);
+      }
       const { items, next } = await listTasks(deps.pool, { ...request.query, repos: principalOf(request).repos });
       return { items: await showTasks(deps, items), next };
     },

@@ -4,6 +4,7 @@ import { audited } from '../audited.js';
 import { hashSecret, newSecret, principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
+import { repoNamed } from '../lookups.js';
 import { page, decodeIdCursor, DEFAULT_LIMIT } from '../pages.js';
 import { refuse } from '../refuse.js';
 import { closed, idParams, pageQuery } from '../schemas/common.js';
@@ -41,6 +42,7 @@ export function tokenRoutes(app: App, deps: ApiDeps): void {
         if (own !== null && (repos == null || repos.some((repo) => !own.includes(repo)))) {
           throw new SignalboxError('forbidden', 'a token cannot grant repositories that it is not granted itself');
         }
+        for (const [i, repo] of (repos ?? []).entries()) await repoNamed(deps, `repos[${i}]`, repo);
         const secret = newSecret('sbx_');
         const expiry = readExpiry(expiresAt);
         const row = await createToken(deps.pool, {

@@ -3,7 +3,10 @@ import { Later, LaterValues } from '../validation.js';
 import { closed, listOf, NAME, nullable, open, optional } from './common.js';
 
 const duration = (description: string) =>
-  Type.String({ pattern: '^\\d{1,12}(\\.\\d{1,3})?\\s?(ms|s|m|h|d|w)$', description: `${description} Like \`15m\`.` });
+  Type.String({
+    pattern: '^\\d{1,12}(\\.\\d{1,3})?\\s?(ms|s|m|h|d|w)$',
+    description: `${description} A number and ms, s, m, h, d or w, like \`15m\`.`,
+  });
 /** Goes into an agent's environment and, for other adapters, its command line: never something like an option. */
 const word = (description: string) =>
   Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@\\[\\]-]{0,127}$', description });
@@ -12,11 +15,14 @@ export const PutAgentProfile = closed({
   adapter: Type.Optional(
     LaterValues(['command'], ['claude', 'codex', 'gemini', 'opencode', 'copilot'], 'How the agent is driven.'),
   ),
-  command: Type.Array(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]*$' }), {
-    minItems: 1,
-    maxItems: 200,
-    description: 'argv of the agent, run in its clone. Never a shell line.',
-  }),
+  command: Type.Array(
+    Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]*$', description: 'Text without NUL.' }),
+    {
+      minItems: 1,
+      maxItems: 200,
+      description: 'argv of the agent, run in its clone. Never a shell line.',
+    },
+  ),
   env: Type.Optional(
     Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), Type.String({ maxLength: 8192 }), {
       description: 'Added to the allow-listed environment of the agent.',

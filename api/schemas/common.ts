@@ -23,7 +23,11 @@ export const text = (maxLength: number, description: string) =>
 
 export const REPO_ID = '^[a-z0-9][a-z0-9._-]{0,63}$';
 export const NAME = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
-export const repoId = Type.String({ pattern: REPO_ID, description: 'Id of the repository, for example `web`.' });
+export const repoId = Type.String({
+  pattern: REPO_ID,
+  description:
+    'Id of the repository, for example `web`: up to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or digit.',
+});
 export const stageName = Type.String({ pattern: NAME, description: 'Name of a stage of the pipeline.' });
 export const objectId = (description: string) => Type.String({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$', description });
 export const oid = objectId('A full git object id.');

@@ -3,18 +3,24 @@ import { Later, LaterValues } from '../validation.js';
 import { closed, line, listOf, nullable, open, optional, repoId, REPO_ID } from './common.js';
 
 const argv = (description: string) =>
-  Type.Array(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]*$' }), {
-    minItems: 1,
-    maxItems: 200,
-    description: `${description} An argv array, never a shell line.`,
-  });
+  Type.Array(
+    Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]*$', description: 'Text without NUL.' }),
+    {
+      minItems: 1,
+      maxItems: 200,
+      description: `${description} An argv array, never a shell line.`,
+    },
+  );
 const duration = (description: string) =>
-  Type.String({ pattern: '^\\d{1,12}(\\.\\d{1,3})?\\s?(ms|s|m|h|d|w)$', description: `${description} Like \`15m\`.` });
+  Type.String({
+    pattern: '^\\d{1,12}(\\.\\d{1,3})?\\s?(ms|s|m|h|d|w)$',
+    description: `${description} A number and ms, s, m, h, d or w, like \`15m\`.`,
+  });
 /** A path inside the tree: relative, no empty part, no `..`, no control characters. */
 const treePath = Type.String({
   maxLength: 1000,
   pattern: '^(?!/)(?!.*//)(?!(.*/)?\\.{1,2}(/|$))[^\\u0000-\\u001f]+$',
-  description: 'A path inside of the repository.',
+  description: 'A path inside of the repository, relative and without `..`.',
 });
 
 const Auth = closed({
@@ -97,7 +103,7 @@ export const CreateRepo = closed({
   workItemPrefix: Type.Optional(
     Type.String({
       pattern: '^[A-Z][A-Z0-9]{0,15}$',
-      description: 'Before the number of a work item; `ET` unless given.',
+      description: 'Before the number of a work item: a capital, then up to 15 capitals or digits; `ET` unless given.',
     }),
   ),
   ...settings,

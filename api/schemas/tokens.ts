@@ -16,7 +16,7 @@ export const CreateToken = closed({
   expiresAt: optional(
     Type.String({
       pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
-      description: 'RFC 3339; null = never.',
+      description: 'RFC 3339, like `2027-01-31T12:00:00Z`; null = never.',
     }),
   ),
 });

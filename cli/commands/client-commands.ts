@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CommandContext } from '../context.js';
+import { usageProblem, type CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
 import { registerAuditCommand, registerRebuildCommand } from './audit.js';
 import { registerEntryCommands } from './entry.js';
@@ -9,8 +9,20 @@ import { registerRunCommands } from './run.js';
 import { registerTaskCommands } from './task.js';
 import { registerTokenCommands } from './token.js';
 
-/** Every command that speaks to a running instance. */
-export function registerClientCommands(program: Command, context: CommandContext): void {
+/**
+ * Every command that speaks to a running instance.
+ * @param args what the program is run with: a mistake in it is said before any option is known
+ */
+export function registerClientCommands(program: Command, context: CommandContext, args: readonly string[]): void {
+  if (givesJson(args)) {
+    program.configureOutput({
+      outputError: (text, write) => {
+        write(text);
+        const detail = text.replace(/^error: /, '').trimEnd();
+        context.stdout.write(`${JSON.stringify(usageProblem(detail), null, 2)}\n`);
+      },
+    });
+  }
   registerRepoCommands(program, context);
   registerAgentProfileCommands(program, context);
   registerTaskCommands(program, context);
@@ -20,4 +32,9 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerAuditCommand(program, context);
   registerRebuildCommand(program, context);
   registerTokenCommands(program, context);
+}
+
+function givesJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).includes('--json');
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { List, TaskAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
@@ -58,7 +58,8 @@ export function registerTaskCommands(program: Command, context: CommandContext):
     .requiredOption('--title <text>', 'one line')
     .option('--description <text>', 'what to do')
     .option('--description-file <file>', 'what to do, from a file (- = standard input)')
-    .option('--depends-on <task>', 'another task that must be done before (again for more)', collect)
+    // Sent as it is: the API says that this version does not have it.
+    .addOption(new Option('--depends-on <task>').argParser(collect).hideHelp())
     .option('--priority <priority>', 'low, normal, high or urgent')
     .option('--branch <name>', 'work on this branch')
     .option('--number <n>', 'the tracker’s own number', wholeNumber(1, 999_999_999))

@@ -19,13 +19,17 @@ export async function runClient(
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void stderr.write(text),
   });
-  registerClientCommands(program, {
-    instance: { api: instance.api, token: instance.token, dataDir: instance.dataDir },
-    stdout,
-    stderr,
-    ask: null,
-    setExitCode: (code) => (result.code = code),
-  });
+  registerClientCommands(
+    program,
+    {
+      instance: { api: instance.api, token: instance.token, dataDir: instance.dataDir },
+      stdout,
+      stderr,
+      ask: null,
+      setExitCode: (code) => (result.code = code),
+    },
+    args,
+  );
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (err) {

@@ -1,5 +1,7 @@
 /** The commands of the client against a real API, in this process: what they send, print, and exit with. */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -34,7 +36,7 @@ it('walks from a repository to a task', async () => {
   expect(added.out).toContain('unit: npm test');
   const refused = await run(['task', 'submit', '--repo', 'web', '--title', 'A task']);
   expect(refused.code).toBe(1);
-  expect(refused.err).toMatch(/^error: .*signalbox agent-profile set analyst -- COMMAND/);
+  expect(refused.err).toMatch(/^error: The pipeline is not valid\n.*signalbox agent-profile set analyst -- COMMAND/);
   const profile = ['agent-profile', 'set', 'default', '--model', 'm1', '--', 'node', 'agent.mjs', '--flag'];
   expect((await run(profile)).out).toBe('default  node agent.mjs --flag\n');
   const made = await run(['task', 'submit', '--repo', 'web', '--title', 'A task', '--priority', 'high', '--json']);
@@ -125,12 +127,66 @@ it.each([
 });
 
 it('names each field that is refused', async () => {
-  const ran = await run(['task', 'submit', '--repo', 'web', '--title', '', '--priority', 'z']);
-  expect(ran.code).toBe(1);
-  expect(ran.err).toContain('\n  title: ');
-  expect(ran.err).toContain('\n  priority: ');
+  const title = `a\u001b[31m${'x'.repeat(600)}`;
+  const ran = await run(['task', 'submit', '--repo', 'web', '--title', title, '--priority', 'z']);
+  expect([ran.code, ran.out]).toEqual([1, '']);
+  const [head, ...lines] = ran.err.trimEnd().split('\n');
+  expect(head).toBe('error: The request is malformed');
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toMatch(/^ {2}title "a\\u001b\[31mx{60,70}…: /);
+  expect(lines[1]).toBe('  priority "z": must be one of urgent, high, normal, low');
   const later = await run(['task', 'submit', '--repo', 'web', '--title', 'x', '--depends-on', 'web/ET-001']);
-  expect(later.err).toContain('dependsOn is not available in this version');
+  expect(later.err).toContain('dependsOn ["web/ET-001"]: is not available in this version');
+});
+
+it.each([
+  [['task', 'submit', '--repo', 'nope', '--title', 'x'], 'repo "nope": there is no such repository'],
+  [['task', 'list', '--repo', 'nope'], 'repo "nope": there is no such repository'],
+  [['token', 'create', 'ci', '--scope', 'tasks:read', '--repo', 'no'], 'repos[0] "no": there is no such repository'],
+  [['repo', 'add', 'x', '--remote', '/r', '--checkout', 'foo'], 'checkout "foo": must be update'],
+  [
+    ['repo', 'add', 'x', '--remote', '/r', '--strategy', 'foo'],
+    'merge.strategy "foo": must be one of auto, rebase-ff, merge, squash',
+  ],
+  [['agent-profile', 'set', 'x', '--adapter', 'foo', '--', 'a'], 'adapter "foo": must be command'],
+  [['freeze', 'web', '--base', 'mian'], 'base "mian": web has no such base branch; allowed: main'],
+])('says once, with the value, why %s is refused', async (args, err) => {
+  expect(await run(args)).toEqual({ code: 1, out: '', err: `error: ${err}\n` });
+});
+
+it.each([
+  [['agent-profile', 'set', 'x', '--wall', '5x', '--', 'a'], 'limits.wall "5x": does not fit: ', 'like `15m`'],
+  [['repo', 'add', 'Web!', '--remote', '/r'], 'id "Web!": does not fit: ', 'a-z'],
+  [['repo', 'add', 'x', '--remote', '/r', '--prefix', 'et'], 'workItemPrefix "et": does not fit: ', 'capital'],
+  [['token', 'create', 'ci', '--scope', 'admin', '--expires-at', 'soon'], 'expiresAt "soon": does not fit: ', 'Z`'],
+  [['task', 'submit', '--repo', 'web', '--title', ''], 'title "": must not be empty', ''],
+])('says in words what is allowed instead of %s', async (args, start, words) => {
+  const { err } = await run(args);
+  expect(err.startsWith(`error: ${start}`), err).toBe(true);
+  expect(err).toContain(words);
+  expect(err).not.toMatch(/\^|\[0-9\]|null;|constant/);
+});
+
+it('shows no secret that was written in the place of its reference', async () => {
+  const args = ['repo', 'add', 'x', '--remote', '/r', '--auth', 'token', '--auth-ref', 'ghp_s3cr3t', '--json'];
+  const { out, err } = await run(args);
+  expect(err).toMatch(/^error: auth\.ref: does not fit: /);
+  expect(out + err).not.toContain('ghp_s3cr3t');
+});
+
+it.each([
+  [['unfreeze', 'web', '--id', 'x']],
+  [['task', 'submit', '--title', 'x']],
+  [['task', 'show', 'nonsense']],
+  [['repo', 'list', '--nonsense']],
+])('answers %s with one object where JSON is asked for', async (args) => {
+  const ran = await run([...args, '--json']);
+  expect(ran.code).toBe(1);
+  expect(JSON.parse(ran.out)).toMatchObject({ code: 'usage', detail: expect.any(String) as string });
+});
+
+it('offers in its help only what there is', async () => {
+  expect((await run(['task', 'submit', '--help'])).out).not.toContain('--depends-on');
 });
 
 it.each([
@@ -187,6 +243,22 @@ it('finds its instance by options, environment and data directory', async () => 
   expect((await run(['repo', 'list'], { api: url, token: api.token, dataDir: '/nowhere' })).code).toBe(0);
   expect((await run(['repo', 'list'], { dataDir: '/nowhere' })).err).toContain('start one with "signalbox up"');
   expect((await run(['repo', 'list', '--token', 'sbx_wrong'])).err).toContain('error: send a valid token');
+  const lost = { dataDir: '/nowhere' };
+  expect((await run(['repo', 'list'], { ...lost, api: url })).err).toBe(
+    `error: no token for ${url}: give --token or SIGNALBOX_TOKEN\n`,
+  );
+  expect((await run(['repo', 'list'], { ...lost, api: 'nonsense', token: 'x' })).err).toContain('SIGNALBOX_API');
+  expect((await run(['repo', 'list'], { ...lost, api: url, token: 'a\u00e9b' })).err).toContain('is not a token');
+  const stranger = createServer((request, response) => {
+    response.writeHead(request.url === '/api/repos' ? 200 : 404, { 'content-type': 'text/html' }).end('<html>');
+  }).listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  const other = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+  for (const args of [['repo', 'list'], ['queue']]) {
+    const { code, err } = await run(args, { ...lost, api: other, token: 'x' });
+    expect([code, err]).toMatchObject([1, expect.stringContaining(`error: ${other} is not a Signalbox API`)]);
+  }
+  stranger.close();
   const gone = await run(['repo', 'list', '--api', 'http://127.0.0.1:9', '--token', 'sbx_x']);
   expect(gone.err).toMatch(/^error: http:\/\/127\.0\.0\.1:9 does not answer/);
 });

@@ -79,3 +79,8 @@ it.each([
   expect(answer.chain[0]).toMatchObject({ kind, since, until, detail: 'why', unblockedBy: ['who'], links: { a: 'b' } });
   expect(answer.chain.map((link) => link.kind)).toEqual(chain);
 });
+
+it('shows its documentation to a browser that knows only the address', async () => {
+  const reply = await api.call('GET', '/', undefined, { token: null });
+  expect([reply.status, reply.headers.location]).toEqual([302, '/docs']);
+});

@@ -48,7 +48,9 @@ it('gives cursors back as they were, and takes no others', () => {
 
 const schema = Type.Object(
   {
-    name: Type.String({ pattern: '^a+$' }),
+    name: Type.String({ pattern: '^a+$', description: 'Some `a`, at least one.' }),
+    mode: Type.Optional(Type.Union([Type.Literal('on'), Type.Null()])),
+    count: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
     soon: Later('Soon.'),
     kinds: Type.Optional(Type.Array(Type.Object({ kind: LaterValues(['x'], ['y'], 'A kind.') }))),
   },
@@ -57,11 +59,13 @@ const schema = Type.Object(
 
 it('tells what is wrong from what is of later versions', () => {
   const check = Compile(schema);
-  const wrong = { name: 'b', other: 1, kinds: [{ kind: 'z' }] };
-  expect(faultsOf(check.Errors(wrong), wrong).map((f) => [f.field, f.message])).toEqual([
+  const wrong = { name: 'b', other: 1, mode: 'off', count: 'x', kinds: [{ kind: 'z' }] };
+  expect(faultsOf(schema, check.Errors(wrong), wrong).map((f) => [f.field, f.message])).toEqual([
     ['other', 'is not a known field'],
-    ['name', 'must match ^a+$'],
-    ['kinds[0].kind', 'must be one of x, y'],
+    ['name', 'does not fit: Some `a`, at least one'],
+    ['mode', 'must be on'],
+    ['count', 'must be a whole number'],
+    ['kinds[0].kind', 'must be x'],
   ]);
   expect(laterFaults(schema, { name: 'a', soon: null, kinds: [{ kind: 'x' }] })).toEqual([]);
   expect(laterFaults(schema, { name: 'a', soon: [] })).toEqual([]);
