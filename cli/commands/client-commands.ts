@@ -3,6 +3,7 @@ import { usageProblem, type CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
 import { registerAuditCommand, registerRebuildCommand } from './audit.js';
 import { registerEntryCommands } from './entry.js';
+import { registerHostsCommand } from './hosts.js';
 import { registerQueueCommands } from './queue.js';
 import { registerRepoCommands } from './repo.js';
 import { registerRunCommands } from './run.js';
@@ -31,6 +32,7 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerEntryCommands(program, context);
   registerAuditCommand(program, context);
   registerRebuildCommand(program, context);
+  registerHostsCommand(program, context);
   registerTokenCommands(program, context);
 }
 

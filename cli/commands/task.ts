@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import type { List, TaskAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
@@ -10,6 +9,7 @@ import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnsw
 import { readPipelineFile } from '../pipeline-file.js';
 import { collect } from '../words.js';
 import { registerTaskDecisions } from './task-decisions.js';
+import { descriptionOf, registerTaskRecords } from './task-records.js';
 import { waitForTask, watchTasks } from './task-watch.js';
 
 interface SubmitOptions extends ClientOptions {
@@ -29,23 +29,12 @@ interface SubmitOptions extends ClientOptions {
 }
 
 async function submitBody(options: SubmitOptions): Promise<Record<string, unknown>> {
-  if (options.description !== undefined && options.descriptionFile !== undefined) {
-    throw new UsageError('give --description or --description-file, not both');
-  }
-  const description = options.descriptionFile ? await readText(options.descriptionFile) : options.description;
+  const description = await descriptionOf(options);
   const { repo, title, dependsOn, priority, branch, number, source, externalId, maxAttempts } = options;
   return {
     ...{ repo, title, description, dependsOn, priority, branch, number, source, externalId, maxAttempts },
     pipeline: options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline),
   };
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
-  } catch (err) {
-    throw new UsageError(`${file}: ${(err as Error).message}`);
-  }
 }
 
 const sayWait = (session: Session) => (task: TaskAnswer) =>
@@ -82,10 +71,10 @@ export function registerTaskCommands(program: Command, context: CommandContext):
     .option('--repo <id>', 'only of this repository')
     .option('--state <state>', 'queued, running, waiting, done, failed or cancelled')
     .option('--stage <stage>', 'only in this stage')
-    .option('--limit <n>', 'how many', '50')
+    .option('--limit <n>', 'how many', wholeNumber(1, 500), 50)
     .option('--cursor <cursor>', 'next page')
     .action(
-      (options: ClientOptions & { repo?: string; state?: string; stage?: string; limit: string; cursor?: string }) =>
+      (options: ClientOptions & { repo?: string; state?: string; stage?: string; limit: number; cursor?: string }) =>
         withClient(context, options, async ({ client, show }) => {
           const { repo, state, stage, limit, cursor } = options;
           const list = await client.get<List<TaskAnswer>>(at('tasks'), { repo, state, stage, limit, cursor });
@@ -146,5 +135,6 @@ export function registerTaskCommands(program: Command, context: CommandContext):
         watchTasks(session, name === undefined ? null : taskRoute(name), name ?? null),
       ),
     );
+  registerTaskRecords(task, context);
   registerTaskDecisions(task, context);
 }

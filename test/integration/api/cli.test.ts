@@ -7,6 +7,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { transaction } from '../../../store/db.js';
+import { claimHost } from '../../../store/hosts.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
 import { sampleMirror } from '../../support/samples.js';
 import { startApi, type TestApi } from '../../support/api.js';
@@ -183,6 +184,19 @@ it.each([
   const ran = await run([...args, '--json']);
   expect(ran.code).toBe(1);
   expect(JSON.parse(ran.out)).toMatchObject({ code: 'usage', detail: expect.any(String) as string });
+});
+
+it('changes a task, and shows what is on record of it', async () => {
+  const changed = await run(['task', 'change', 'web/ET-001', '--title', 'Another', '--priority', 'urgent', '--json']);
+  expect(JSON.parse(changed.out)).toMatchObject({ title: 'Another', priority: 'urgent' });
+  expect((await run(['task', 'change', 'web/ET-001'])).err).toContain('error: say what to change: --title');
+  const file = ['task', 'change', 'web/ET-001', '--description-file', '/nowhere/x'];
+  expect((await run(file)).err).toBe('error: --description-file /nowhere/x: there is no such file\n');
+  expect((await run(['task', 'timeline', 'web/ET-001'])).out).toMatch(/^AT +WHAT +STATE/);
+  expect(await run(['task', 'runs', 'web/ET-001'])).toEqual({ code: 0, out: 'no runs yet\n', err: '' });
+  const host = { id: 'build-1', pid: 7, agentSlots: 3, checkSlots: 2, info: {} };
+  await claimHost(api.database.pool, host);
+  expect((await run(['hosts'])).out).toMatch(/build-1 +online +7 +3 +2 +\d+s/);
 });
 
 it('offers in its help only what there is', async () => {
