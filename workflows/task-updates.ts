@@ -2,7 +2,7 @@
 import { setHandler, type ApplicationFailure } from '@temporalio/workflow';
 import type { TaskEvent } from '../domain/pipeline/events.js';
 import { claimedBy, sourceOf } from '../domain/pipeline/actor.js';
-import { permit, type Permit, type Wish } from '../domain/pipeline/permit.js';
+import { cannotApprove, permit, type Permit, type Wish } from '../domain/pipeline/permit.js';
 import type { TaskState } from '../domain/pipeline/state.js';
 import type { TaskContext } from '../domain/pipeline/turn.js';
 import type { Decision } from '../domain/tasks.js';
@@ -46,7 +46,13 @@ export function listenToPeople(ctx: TaskContext, state: () => TaskState, dispatc
     validate({ kind: 'decide', stage: input.stage, sha: input.sha }, input);
   };
   const what = 'the artifact that waitingOn names: {"stage","sha"}';
-  setHandler(messages.approve, decide('approved'), { validator: decisionValidator, description: `approve ${what}` });
+  const approvalValidator = (input: messages.DecisionInput): void => {
+    decisionValidator(input);
+    // Here alone, since validators are not replayed.
+    const why = cannotApprove(state(), input.stage, input.sha);
+    if (why !== null) throw refusal('conflict', why);
+  };
+  setHandler(messages.approve, decide('approved'), { validator: approvalValidator, description: `approve ${what}` });
   setHandler(messages.reject, decide('rejected'), { validator: decisionValidator, description: `reject ${what}` });
 
   setHandler(

@@ -1,6 +1,6 @@
 /** After a run has ended: what it did, taken from its clone by way of the gate, and what it came to. */
 import type { ExitRecord } from '../../domain/agents/exit.js';
-import { decideOutcome, lostOutcome, overdueOutcome } from '../../domain/agents/outcome.js';
+import { decideOutcome, lostOutcome, overdueOutcome, type RunFacts } from '../../domain/agents/outcome.js';
 import type { RunOutcome, RunReport, Usage } from '../../domain/agents/types.js';
 import { withoutSecrets } from '../../domain/plain-text.js';
 import type { Repo } from '../../domain/repos.js';
@@ -41,12 +41,14 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
   }
   const { exit, facts } = vouched;
   const taken = await takeBranch(host, repo, input, exit, facts?.start ?? input.head);
+  const blobs = await blobsAt(host, repo, taken.head, input.artifacts);
   const { outcome, usage } = decideOutcome({
     exit,
     resultText: resultText(runDir, exit),
     commitsMode: input.stage.commits,
     commits: taken.commits + (await carriedCommits(host, input)),
     refused: taken.refused,
+    document: documentOf(input, blobs),
     printed: await printed(host, input, exit),
   });
   if (exit.phase === 'refresh') await forgetClone(host, input.run.repo, input.run.workItem);
@@ -54,7 +56,8 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
     await noteClone(host, input, facts, { head: taken.head, setUp: ['ran', 'cached'].includes(exit.setup.end) });
   }
   const notes = [...taken.notes, ...exitNotes(exit), 'ran without a sandbox, as the user of the host'];
-  const report = await makeReport(host, repo, input, { outcome, head: taken.head, commits: taken.commits, notes });
+  const { head, commits } = taken;
+  const report = await makeReport(host, repo, input, { outcome, head, commits, notes, artifacts: blobs });
   return { report, usage, exitCode: exit.code };
 }
 
@@ -76,6 +79,13 @@ function resultText(runDir: string, exit: ExitRecord): string | null {
   if (exit.result !== 'copied') return null;
   const text = plainText(runFiles(runDir).result, RESULT_LIMIT);
   return text !== null && hashOf(text) === exit.resultHash ? text : null;
+}
+
+/** What a stage that may not commit could not write, it need not. */
+function documentOf({ run, stage }: RunAgentInput, blobs: Record<string, string | null>): RunFacts['document'] {
+  if (stage.artifact === null || stage.commits === 'forbidden') return null;
+  const path = stage.artifact.replaceAll('{workItem}', run.workItem);
+  return { path, written: blobs[path] != null };
 }
 
 /** Enough for a few lines of any width. */
@@ -149,7 +159,7 @@ async function makeReport(
   { run, artifacts }: RunAgentInput,
   found: Partial<RunReport> & { outcome: RunOutcome; head: string | null },
 ): Promise<RunReport> {
-  const blobs = await blobsAt(host, repo, found.head, artifacts);
+  const blobs = found.artifacts ?? (await blobsAt(host, repo, found.head, artifacts));
   return { runId: run.runId, commits: 0, notes: [], ...found, artifacts: blobs };
 }
 

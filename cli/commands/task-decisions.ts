@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { approvalText } from '../approval-text.js';
 import type { DecidedTask, TaskAnswer } from '../answers.js';
-import { UsageError } from '../client.js';
+import { ApiError, UsageError, type Client } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
 import { short } from '../output.js';
 import { taskRoute, taskText } from '../task-text.js';
@@ -32,10 +32,20 @@ async function current(
   const { path, sha } = artifact;
   const [diff, document] = await Promise.all([
     session.client.text(taskRoute(name, 'diff'), { against: 'base' }),
-    path === null ? null : session.client.text(taskRoute(name, 'artifacts', stage), { sha }),
+    path === null ? null : documentText(session.client, name, stage, sha),
   ]);
   session.note(approvalText({ task: name, stage, path, sha, document, head: task.head, diff }));
   return { stage, sha, shown: true };
+}
+
+/** A document that is not there can be sent back all the same. */
+async function documentText(client: Client, name: string, stage: string, sha: string): Promise<string> {
+  try {
+    return await client.text(taskRoute(name, 'artifacts', stage), { sha });
+  } catch (err) {
+    if (!(err instanceof ApiError) || err.status !== 404) throw err;
+    return `(${err.message})`;
+  }
 }
 
 async function confirm(context: CommandContext, options: DecideOptions, question: string): Promise<void> {

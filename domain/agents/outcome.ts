@@ -6,7 +6,7 @@
  *   3. limits that the supervisor enforced                    → fault (wall-limit, stall-limit)
  *   4. the exit code                                          → 75 transient, other than 0 fault
  *   5. the result file's shape                                → fault (bad-result)
- *   6. what git says: refused import, no commit               → fault (refused-import, no-commit)
+ *   6. what git says: refused import, no commit, no document  → fault (refused-import, no-commit, no-document)
  *   7. the agent's own verdict                                → passed, failed, needs-human
  *
  * Only `fault` spends the attempt budget. A `failed` is a judgement that the pipeline acts on, not a fault by itself.
@@ -29,6 +29,8 @@ export interface RunFacts {
   commits: number | null;
   /** Why the branch was refused at import, or null. */
   refused: string | null;
+  /** The document that the stage must write; null = none, or the stage may not commit. */
+  document: { path: string; written: boolean } | null;
   /** End of what it printed last, without secrets: of the setup where that failed, else of the agent. */
   printed: string;
 }
@@ -101,6 +103,9 @@ function ofTheBranch(facts: RunFacts, result: AgentResult | null): RunOutcome | 
   const says = result?.verdict ?? 'pass';
   if (facts.commitsMode === 'required' && says === 'pass' && (facts.commits ?? 0) === 0) {
     return fault('no-commit', withLastLines(noCommitReason(facts.exit), facts.printed), summary);
+  }
+  if (says === 'pass' && facts.document !== null && !facts.document.written) {
+    return fault('no-document', `the stage must write ${facts.document.path}, which is not in its branch`, summary);
   }
   return null;
 }

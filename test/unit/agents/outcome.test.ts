@@ -34,6 +34,7 @@ const facts = (exit: Partial<ExitRecord> = {}, more: Partial<RunFacts> = {}): Ru
   commitsMode: 'optional',
   commits: 1,
   refused: null,
+  document: null,
   printed: '',
   ...more,
 });
@@ -70,6 +71,7 @@ describe('what a run came to', () => {
     ['bad-result', { result: 'refused', resultError: 'a link' }, {}],
     ['setup-failed', { phase: 'setup', commands: [], code: null, setup: { end: 'failed', code: 1, seconds: 1 } }, {}],
     ['no-commit', {}, { commitsMode: 'required', commits: 0 }],
+    ['no-document', {}, { document: { path: 'docs/a.md', written: false } }],
     ['refused-import', {}, { refused: 'forged trailer', commits: null }],
   ])('is the fault %s', (failureClass, exit, more) => {
     expect(outcome(exit, more)).toMatchObject({ kind: 'fault', failureClass });
@@ -97,6 +99,10 @@ describe('what a run came to', () => {
     const none: Partial<RunFacts> = { commitsMode: 'required', commits: 0 };
     expect(outcome({}, { ...none, ...says({ verdict: 'needs_human', question: '?' }) }).kind).toBe('needs-human');
     expect(outcome({}, { ...none, ...says({ verdict: 'fail' }) }).kind).toBe('failed');
+    const missing: Partial<RunFacts> = { document: { path: 'docs/a.md', written: false } };
+    expect(outcome({}, { ...missing, ...says({ verdict: 'needs_human', question: '?' }) }).kind).toBe('needs-human');
+    expect(outcome({}, missing)).toMatchObject({ reason: expect.stringContaining('docs/a.md') as string });
+    expect(outcome({}, { document: { path: 'docs/a.md', written: true } }).kind).toBe('passed');
     expect(outcome({}, { commitsMode: 'forbidden', refused: 'a link' }).kind).toBe('passed');
   });
 
