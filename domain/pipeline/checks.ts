@@ -112,5 +112,5 @@ export function lookAtBaseAgain(t: Turn): void {
 function ownRed(t: Turn, red: Verdict): void {
   const { name, command, tail } = red.failed ?? { name: 'unknown', command: [], tail: '' };
   const { onFail } = currentOf(t, 'check');
-  goBack(t, 'onFail', onFail, [{ kind: 'red', check: name, command, tail }], `check ${name} is red`);
+  goBack(t, 'onFail', onFail, [{ kind: 'red', check: name, command, tail }], `check ${name} is red`, tail);
 }

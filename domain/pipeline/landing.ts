@@ -117,6 +117,7 @@ function judgeOutcome(t: Turn, outcome: MergeOutcome): void {
         stage.onRed,
         [{ kind: 'red', check: name, command, tail }],
         `check ${name} is red after merging`,
+        tail,
       );
       return;
     }

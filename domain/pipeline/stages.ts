@@ -1,5 +1,6 @@
 /** Moving through the pipeline: entering a stage, passing it, going back over a bounded edge. */
 import type { Feedback } from '../agents/types.js';
+import { withLastLines } from '../plain-text.js';
 import { NO_OVERRIDES, type RunOverrides } from './input.js';
 import type { Afterwards, Artifact, Resume } from './state.js';
 import {
@@ -57,9 +58,16 @@ export function beginApproval(t: Turn, stage: ApprovalStage): void {
 
 /**
  * Follows a back edge with facts for the next prompt. Without an edge, or when its bound is used up, a person is
- * asked. `name` is the edge's field.
+ * asked, and shown the end of the `output` that the reason is in. `name` is the edge's field.
  */
-export function goBack(t: Turn, name: string, edge: BackEdge | null, facts: Feedback[], why: string): void {
+export function goBack(
+  t: Turn,
+  name: string,
+  edge: BackEdge | null,
+  facts: Feedback[],
+  why: string,
+  output = '',
+): void {
   const stage = current(t);
   const key = `${stage.name}.${name}`;
   const taken = t.state.edges[key] ?? 0;
@@ -69,13 +77,14 @@ export function goBack(t: Turn, name: string, edge: BackEdge | null, facts: Feed
   }
   if (edge !== null) {
     const resume: Resume = { kind: 'goto', stage: edge.goto, edge: key, feedback: facts };
-    askPerson(t, 'bound', `${why}; sent back to ${edge.goto} ${taken} times, which is the bound`, {
+    const detail = `${why}; sent back to ${edge.goto} ${taken} times, which is the bound`;
+    askPerson(t, 'bound', withLastLines(detail, output), {
       onAnswer: resume,
       onRetry: resume,
     });
     return;
   }
-  askPerson(t, 'bound', `${why}; the pipeline sends it nowhere`, {
+  askPerson(t, 'bound', withLastLines(`${why}; the pipeline sends it nowhere`, output), {
     ...toNearestAgent(t, facts),
     onRetry: { kind: 'again' },
   });

@@ -1,4 +1,5 @@
 /** What the task waits for, in plain words, with who can end it. One place for the API, search and the Web UI. */
+import { withLastLines } from '../plain-text.js';
 import type { TaskMirror, TaskStateName, Waiting } from '../tasks.js';
 import { taskName } from '../tasks.js';
 import type { TaskState } from './state.js';
@@ -78,7 +79,10 @@ export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
         kind: 'check',
         code: 'base-red',
         until: iso(phase.retryAt),
-        detail: `check ${phase.red.failed?.name ?? ''} fails on ${ctx.input.base} as well; looked at again at ${iso(phase.retryAt)}`,
+        detail: withLastLines(
+          `check ${phase.red.failed?.name ?? ''} fails on ${ctx.input.base} as well; looked at again at ${iso(phase.retryAt)}`,
+          phase.red.failed?.tail ?? '',
+        ),
         unblockedBy: [`a green ${ctx.input.base}`, `signalbox task retry ${task}`],
       };
     case 'approval': {

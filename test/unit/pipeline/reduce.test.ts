@@ -4,7 +4,7 @@ import type { TaskEvent } from '../../../domain/pipeline/events.js';
 import { details, explain } from '../../../domain/pipeline/explain.js';
 import { DEFAULT_PIPELINE } from '../../../domain/pipeline/default.js';
 import { NO_OVERRIDES, type TaskInput } from '../../../domain/pipeline/input.js';
-import { mayBeginAt, permit } from '../../../domain/pipeline/permit.js';
+import { cannotApprove, mayBeginAt, permit } from '../../../domain/pipeline/permit.js';
 import { deadline, initialState, reduce } from '../../../domain/pipeline/reduce.js';
 import type { TaskState } from '../../../domain/pipeline/state.js';
 import type { TaskCommand } from '../../../domain/pipeline/commands.js';
@@ -157,6 +157,44 @@ test('merge: withdrawn, refused, contained; nothing is landed twice', () => {
   const ended = story.state;
   story.on({ type: 'mergeSettled', entry: 'e', outcome: landing(oid(2)) });
   expect(story.state).toBe(ended);
+});
+
+test.each(['testing', 'merge'] as const)('a red of %s that a person looks at shows its last lines', (kind) => {
+  const agent: Stage = {
+    ...{ name: 'dev', kind: 'agent', agent: 'a', prompt: null, artifact: null, commits: 'required', onFail: null },
+    maxAttempts: null,
+  };
+  const last: Stage =
+    kind === 'merge'
+      ? { name: 'merge', kind, onConflict: null, onRed: null }
+      : { name: 'testing', kind: 'check', checks: null, onFail: null };
+  const story = new Story({ pipeline: { stages: [agent, last] } }).run('passed', 1);
+  const failed = { name: 'unit', command: ['npm', 'test'], exitCode: 1, tail: '\u001b[31m1 failing\nexpected 2\n' };
+  const { phase } = story.state;
+  if (phase.kind === 'merge-queue') {
+    story.on({ type: 'mergeSettled', entry: phase.request.entry, outcome: { kind: 'red', failed } });
+  }
+  for (const of of phase.kind === 'check' ? (['head', 'base'] as const) : []) {
+    const now = story.state.phase;
+    if (now.kind !== 'check') throw new Error(now.kind);
+    const found = of === 'head' ? { ...verdict('red'), failed } : verdict('green');
+    story.on({ type: 'checkAnswered', ask: now.ask, answer: { kind: 'verdict', verdict: found } });
+  }
+  expect(story.wait?.code).toBe('bound');
+  expect(story.wait?.detail).toMatch(/^check unit is red.*; its last lines:\n {4}1 failing\n {4}expected 2$/);
+});
+
+test('a document that is not there can be sent back, not approved', () => {
+  const story = new Story().run('passed', 1);
+  expect(cannotApprove(story.state, 'approval', oid(1))).toBeNull();
+  const { phase } = story.state;
+  if (phase.kind !== 'approval') throw new Error(phase.kind);
+  const missing = { ...story.state, phase: { ...phase, artifact: { ...phase.artifact, blob: null } } };
+  expect(cannotApprove(missing, 'approval', oid(1))).toContain(`there is no ${DOC} in ${oid(1)}`);
+  expect(cannotApprove(missing, 'approval', oid(2)), 'another commit is refused as stale').toBeNull();
+  const whole = { ...story.state, phase: { ...phase, artifact: { path: null, sha: oid(1), blob: null } } };
+  expect(cannotApprove(whole, 'approval', oid(1))).toBeNull();
+  expect(story.decide('rejected').state.phase.kind).toBe('host');
 });
 
 test('a new priority reaches the entry that waits, once it is there; the title is shown at once', () => {
