@@ -23,7 +23,9 @@ const REPO = 'bench';
 
 const AGENT = `#!/bin/sh
 [ "$SIGNALBOX_STAGE" = review ] && exit 0
-mkdir -p docs && echo "$SIGNALBOX_STAGE" >> "docs/$(basename "$SIGNALBOX_TASK").md" && git add -A
+item=$(basename "$SIGNALBOX_TASK") && mkdir -p docs/brd && echo "$SIGNALBOX_STAGE" >> "docs/$item.md"
+[ -e "docs/brd/$item.md" ] || echo wanted > "docs/brd/$item.md"
+git add -A
 git -c user.name=Bench -c user.email=bench@localhost commit -qm "$SIGNALBOX_STAGE"
 `;
 
