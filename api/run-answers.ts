@@ -1,4 +1,5 @@
 import { taskName } from '../domain/tasks.js';
+import type { Job } from '../store/jobs.js';
 import type { Run } from '../store/runs.js';
 
 export function showRun(run: Run) {
@@ -24,3 +25,14 @@ export function showRun(run: Run) {
     finishedAt: run.finishedAt,
   };
 }
+
+export const showCheck = (job: Job) => ({
+  id: job.runId,
+  repo: job.repo,
+  task: job.workItem === null ? null : taskName(job.repo, job.workItem),
+  workflowId: job.workflowId,
+  status: job.status,
+  error: job.error,
+  startedAt: job.startedAt,
+  finishedAt: job.finishedAt,
+});

@@ -23,6 +23,7 @@ import { landingRoutes } from './routes/landings.js';
 import { mergeQueueRoutes } from './routes/merge-queue.js';
 import { operationsRoutes } from './routes/operations.js';
 import { repoRoutes } from './routes/repos.js';
+import { checkRoutes } from './routes/checks.js';
 import { runRoutes } from './routes/runs.js';
 import { taskReadRoutes } from './routes/task-reads.js';
 import { taskRoutes } from './routes/tasks.js';
@@ -81,6 +82,7 @@ export async function createServer(given: ApiDeps): Promise<App> {
       taskReadRoutes,
       decisionRoutes,
       runRoutes,
+      checkRoutes,
       mergeQueueRoutes,
       landingRoutes,
       gateRoutes,

@@ -57,4 +57,11 @@ export interface RunAnswer {
   finishedAt: string | null;
 }
 
+export interface CheckAnswer {
+  id: string;
+  status: string;
+  error: string | null;
+  startedAt: string | null;
+}
+
 export const TERMINAL = ['done', 'failed', 'cancelled'];

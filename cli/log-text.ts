@@ -3,7 +3,7 @@
  * terminal shows both and a pipe gets only what a program meant for one.
  */
 import type { Command } from 'commander';
-import { ApiError } from './client.js';
+import { ApiError, at } from './client.js';
 import { clientCommand, type Session } from './context.js';
 import { plain } from './output.js';
 
@@ -52,6 +52,12 @@ export async function showLog(session: Session, route: string, options: LogOptio
   // What is written already comes in order: an error is mostly the last that a run says.
   await (options.follow === true ? Promise.all([output, errors()]) : output.then(errors));
   marked.end();
+}
+
+/** The output of an execution of checks, both streams in one, or of the setup before it. */
+export async function showCheckLog(session: Session, id: string, options: LogOptions): Promise<void> {
+  const read = options.follow === true ? follow : readAll;
+  await read(session, at('checks', id, 'log'), options.setup === true ? 'setup' : 'stdout', session.write);
 }
 
 type Read = (session: Session, route: string, stream: Stream, write: (text: string) => void) => Promise<void>;

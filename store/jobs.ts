@@ -203,6 +203,16 @@ export async function startCheckJob(
   );
 }
 
+/** Executions of checks for a task, oldest first: of its head, and of what would land. */
+export async function listCheckRuns(db: Db, repo: string, workItem: string): Promise<Job[]> {
+  return query<Job>(
+    db,
+    `SELECT ${COLUMNS} FROM jobs WHERE repo = $1 AND work_item = $2 AND kind = 'check' AND run_id <> workflow_id
+      ORDER BY id`,
+    [repo, workItem],
+  );
+}
+
 export async function finishCheckJob(db: Db, runId: string, error: string | null): Promise<void> {
   await execute(
     db,

@@ -13,6 +13,7 @@ import { AuditQuery, Jobs, JobsQuery } from '../schemas/system.js';
 const showJob = (job: Job) => ({
   id: job.id,
   run: job.kind === 'agent' ? job.runId : null,
+  check: job.kind === 'check' && job.runId !== job.workflowId ? job.runId : null,
   task: job.workItem === null ? null : taskName(job.repo, job.workItem),
   repo: job.repo,
   kind: job.kind,

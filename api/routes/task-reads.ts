@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { SignalboxError } from '../../domain/errors.js';
 import { taskName } from '../../domain/tasks.js';
+import { listCheckRuns } from '../../store/jobs.js';
 import { listRuns } from '../../store/runs.js';
 import { readEvents } from '../../store/events.js';
 import type { App } from '../context.js';
@@ -8,10 +9,10 @@ import type { ApiDeps } from '../deps.js';
 import { repoOf, taskOf } from '../lookups.js';
 import { explainTask } from '../explain.js';
 import { decodeIdCursor, DEFAULT_LIMIT, page } from '../pages.js';
-import { showRun } from '../run-answers.js';
+import { showCheck, showRun } from '../run-answers.js';
 import { TaskParams } from '../schemas/common.js';
 import { ArtifactParams, ArtifactQuery, DiffQuery, Explanation, PageQuery, Timeline } from '../schemas/tasks.js';
-import { RunList } from '../schemas/system.js';
+import { CheckList, RunList } from '../schemas/system.js';
 
 /** Content of agents: shown as text, never interpreted by a browser. */
 function sendText(reply: FastifyReply, content: Buffer | string): FastifyReply {
@@ -72,6 +73,17 @@ export function taskReadRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const task = await taskOf(deps, request.params);
       return { items: (await listRuns(deps.pool, task.repo, task.workItem)).map(showRun), next: null };
+    },
+  );
+  app.get(
+    '/api/tasks/:repo/:workItem/checks',
+    {
+      config,
+      schema: { tags, summary: 'Executions of checks, oldest first', params: TaskParams, response: { 200: CheckList } },
+    },
+    async (request) => {
+      const task = await taskOf(deps, request.params);
+      return { items: (await listCheckRuns(deps.pool, task.repo, task.workItem)).map(showCheck), next: null };
     },
   );
   app.get(

@@ -137,6 +137,28 @@ export const LogQuery = closed({
   follow: Type.Optional(Type.Boolean({ description: 'Stay and stream new output, as server-sent events.' })),
   ticket: Type.Optional(Type.String({ maxLength: 200 })),
 });
+export const CheckLogQuery = closed({
+  ...LogQuery.properties,
+  stream: Type.Optional(
+    Type.Enum(['stdout', 'setup'], {
+      description: 'What the checks printed, stderr with stdout (unless given), or what the setup before them printed.',
+    }),
+  ),
+});
+export const CheckAnswer = open(
+  {
+    id: Type.String(),
+    repo: Type.String(),
+    task: nullable(Type.String()),
+    workflowId: Type.String(),
+    status: Type.String({ description: 'running, done (green) or failed.' }),
+    error: nullable(Type.String({ description: 'Which check is red, or why it could not be run.' })),
+    startedAt: nullable(Type.String()),
+    finishedAt: nullable(Type.String()),
+  },
+  'One execution of the checks of a tree.',
+);
+export const CheckList = listOf(CheckAnswer);
 export const RunAnswer = open(
   {
     id: Type.String(),

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { usageProblem, type CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
 import { registerAuditCommand, registerRebuildCommand } from './audit.js';
+import { registerCheckCommands } from './check.js';
 import { registerEntryCommands } from './entry.js';
 import { registerHostsCommand } from './hosts.js';
 import { registerQueueCommands } from './queue.js';
@@ -28,6 +29,7 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerAgentProfileCommands(program, context);
   registerTaskCommands(program, context);
   registerRunCommands(program, context);
+  registerCheckCommands(program, context);
   registerQueueCommands(program, context);
   registerEntryCommands(program, context);
   registerAuditCommand(program, context);

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import type { List, TaskAnswer } from '../answers.js';
 import { at, UsageError } from '../client.js';
 import { clientCommand, withClient, type ClientOptions, type CommandContext, type Session } from '../context.js';
-import { logCommand, showLog, type LogOptions } from '../log-text.js';
+import { logCommand, showCheckLog, showLog, type LogOptions } from '../log-text.js';
 import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
 import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnswer } from '../task-text.js';
@@ -120,8 +120,16 @@ export function registerTaskCommands(program: Command, context: CommandContext):
     );
   logCommand(task, 'log', 'output of the newest run of a task')
     .argument('<task>', 'like web/ET-012')
-    .action((name: string, options: ClientOptions & LogOptions) =>
+    .option('--check', 'output of the newest check of the task instead')
+    .action((name: string, options: ClientOptions & LogOptions & { check?: boolean }) =>
       withClient(context, options, async (session) => {
+        if (options.check === true) {
+          const checks = await session.client.get<List<{ id: string }>>(taskRoute(name, 'checks'));
+          const newest = checks.items.at(-1);
+          if (newest === undefined) throw new UsageError(`no check ran for ${name} yet`);
+          await showCheckLog(session, newest.id, options);
+          return;
+        }
         const runs = await session.client.get<List<{ id: string }>>(taskRoute(name, 'runs'));
         const run = runs.items.at(-1);
         if (run === undefined) throw new UsageError(`${name} has no run yet`);

@@ -36,6 +36,9 @@ const ROUTES: [method: string, url: string, scope: string, body?: object][] = [
   ['GET', '/api/tasks/web/ET-001/artifacts/analysis', 'tasks:read'],
   ['GET', '/api/runs/x', 'tasks:read'],
   ['GET', '/api/runs/x/log', 'tasks:read'],
+  ['GET', '/api/tasks/web/ET-001/checks', 'tasks:read'],
+  ['GET', '/api/checks/x', 'tasks:read'],
+  ['GET', '/api/checks/x/log', 'tasks:read'],
   ['GET', '/api/repos', 'tasks:read'],
   ['GET', '/api/repos/web', 'tasks:read'],
   ['GET', '/api/repos/web/merge-queue', 'tasks:read'],
@@ -141,7 +144,7 @@ it('names every route of the document in this table', async () => {
       .replace(/\/ET-001\b/, '/*')
       .replace(/\/a{32}/, '/*');
     return `${method} ${path
-      .replace(/\/(runs|tokens)\/x/, '/$1/*')
+      .replace(/\/(runs|checks|tokens)\/x/, '/$1/*')
       .replace(/artifacts\/\w+/, 'artifacts/*')
       .replace('/coder', '/*')}`;
   });

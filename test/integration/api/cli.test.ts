@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { transaction } from '../../../store/db.js';
 import { claimHost } from '../../../store/hosts.js';
+import { finishCheckJob, startCheckJob } from '../../../store/jobs.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
 import { sampleMirror } from '../../support/samples.js';
 import { startApi, type TestApi } from '../../support/api.js';
@@ -121,6 +122,30 @@ it('shows what a run printed on both streams, apart', async () => {
   const only = await run(['task', 'log', 'web/ET-002', '--stderr']);
   expect(only).toEqual({ code: 0, out: 'warning: old\nboom: no API key', err: '' });
   expect((await run(['run', 'log', 'r1', '--setup'])).err).toMatch(/^error: the log is not on this machine/);
+});
+
+it('shows what a check printed', async () => {
+  const { pool } = api.database;
+  expect((await run(['task', 'log', 'web/ET-002', '--check'])).err).toBe('error: no check ran for web/ET-002 yet\n');
+  const workflowId = 'check/web/tree/hash';
+  for (const runId of [workflowId, 'check-1', 'check-2']) {
+    await startCheckJob(pool, { runId, repo: 'web', workItem: 'ET-002', workflowId });
+    await finishCheckJob(pool, runId, 'unit is red');
+    if (runId === workflowId) continue;
+    await mkdir(path.join(api.deps.runsDir, runId));
+    await writeFile(path.join(api.deps.runsDir, runId, 'out.jsonl'), `${runId}: 1 failing\n`);
+  }
+  const list = await run(['check', 'list', 'web/ET-002']);
+  expect(list.out).toMatch(/^CHECK[^\n]*\ncheck-1 +failed +\d+s +unit is red\ncheck-2 [^\n]*\n$/);
+  for (const more of [[], ['--follow']]) {
+    const newest = await run(['task', 'log', 'web/ET-002', '--check', ...more]);
+    expect(newest).toEqual({ code: 0, out: 'check-2: 1 failing\n', err: '' });
+  }
+  expect((await run(['check', 'log', 'check-1'])).out).toBe('check-1: 1 failing\n');
+  expect((await run(['check', 'log', 'r1'])).err).toBe('error: there is no execution of checks r1\n');
+  expect((await run(['check', 'log', workflowId])).code).toBe(1);
+  const token = await api.newToken(['tasks:read'], ['app']);
+  expect((await api.call('GET', '/api/checks/check-1/log', undefined, { token })).status).toBe(403);
 });
 
 it.each([
