@@ -25,7 +25,10 @@ interface SetOptions extends ClientOptions {
 }
 
 export function registerAgentProfileCommands(program: Command, context: CommandContext): void {
-  const profile = program.command('agent-profile').description('how agents are started');
+  const profile = program
+    .command('agent-profile')
+    .description('how agents are started')
+    .addHelpText('after', `\nExamples:\n  signalbox agent-profile set default -- node /opt/agent.mjs`);
   clientCommand(profile, 'set', 'make or replace a profile: agent-profile set NAME -- CMD…')
     .argument('<name>', 'stages refer to it; `default` stands in for all that are missing')
     .argument('<command...>', 'argv of the agent, after --')

@@ -37,7 +37,13 @@ function said({ task, priority, fix, outcome }: EntryAnswer): string {
 }
 
 export function registerEntryCommands(program: Command, context: CommandContext): void {
-  const group = program.command('entry').description('an entry of a merge queue, named by its task or its id');
+  const group = program
+    .command('entry')
+    .description('an entry of a merge queue, named by its task or its id')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  signalbox entry change web ET-012 --priority urgent\n  signalbox entry withdraw web ET-012`,
+    );
   clientCommand(group, 'change', 'another place in the queue, or leave to land while base is frozen')
     .argument('<repo>', 'repository')
     .argument('<entry>', 'ET-012, web/ET-012 or the id of the entry')

@@ -82,10 +82,16 @@ function repoText(repo: RepoAnswer): string {
 }
 
 export function registerRepoCommands(program: Command, context: CommandContext): void {
-  const repo = program.command('repo').description('register repositories');
+  const repo = program
+    .command('repo')
+    .description('register repositories')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  signalbox repo add web --remote /srv/git/web.git --check 'unit=npm test'\n  signalbox repo change web --checkout update`,
+    );
   const add = clientCommand(repo, 'add', 'register a repository')
     .argument('<id>', 'short name, like web')
-    .requiredOption('--remote <address>', 'path or URL of the git remote')
+    .requiredOption('--remote <address>', 'path or URL of the git remote (required)')
     .option('--base <branch>', 'branch that landings reach', 'main')
     .option('--prefix <prefix>', 'of work items, like ET');
   withConfigOptions(add).action((id: string, options: AddOptions) =>

@@ -6,7 +6,10 @@ import { logCommand, showLog, type LogOptions } from '../log-text.js';
 import { fields } from '../output.js';
 
 export function registerRunCommands(program: Command, context: CommandContext): void {
-  const run = program.command('run').description('runs of agents');
+  const run = program
+    .command('run')
+    .description('runs of agents')
+    .addHelpText('after', `\nExamples:\n  signalbox run show RUN\n  signalbox run log RUN --follow`);
   clientCommand(run, 'show', 'one run')
     .argument('<id>')
     .action((id: string, options: ClientOptions) =>

@@ -100,7 +100,7 @@ export function registerTaskDecisions(task: Command, context: CommandContext): v
     withClient(context, options, (session) => send(session, name, 'retry', {})),
   );
   simple('redo', 'do the work again from a stage on')
-    .requiredOption('--stage <stage>', 'where to begin')
+    .requiredOption('--stage <stage>', 'where to begin (required)')
     .option('--agent <profile>', 'another agent profile')
     .option('--model <model>', 'another model')
     .option('--effort <effort>', 'another effort')

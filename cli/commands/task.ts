@@ -41,15 +41,21 @@ const sayWait = (session: Session) => (task: TaskAnswer) =>
   session.note(`${task.task}  ${task.state}  ${task.stage}  ${waitText(task)}`);
 
 export function registerTaskCommands(program: Command, context: CommandContext): void {
-  const task = program.command('task').description('hand in tasks and follow them');
+  const task = program
+    .command('task')
+    .description('hand in tasks and follow them')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  signalbox task submit --repo web --title "Say hello" --wait\n  signalbox task explain web/ET-001\n  signalbox task approve web/ET-001`,
+    );
   clientCommand(task, 'submit', 'hand in a task')
-    .requiredOption('--repo <id>', 'repository')
-    .requiredOption('--title <text>', 'one line')
+    .requiredOption('--repo <id>', 'repository (required)')
+    .requiredOption('--title <text>', 'one line (required)')
     .option('--description <text>', 'what to do')
     .option('--description-file <file>', 'what to do, from a file (- = standard input)')
     // Sent as it is: the API says that this version does not have it.
     .addOption(new Option('--depends-on <task>').argParser(collect).hideHelp())
-    .option('--priority <priority>', 'low, normal, high or urgent')
+    .option('--priority <priority>', 'low, normal, high or urgent (default: normal)')
     .option('--branch <name>', 'work on this branch')
     .option('--number <n>', 'the tracker’s own number', wholeNumber(1, 999_999_999))
     .option('--source <name>', 'tracker; with --external-id the task exists once')

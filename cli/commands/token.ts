@@ -16,7 +16,10 @@ interface TokenAnswer {
 }
 
 export function registerTokenCommands(program: Command, context: CommandContext): void {
-  const token = program.command('token').description('tokens of the API');
+  const token = program
+    .command('token')
+    .description('tokens of the API')
+    .addHelpText('after', `\nExamples:\n  signalbox token create ci --scope tasks:read --scope tasks:write --repo web`);
   clientCommand(token, 'create', 'make a token; its secret is shown this once')
     .argument('<name>', 'who or what uses it')
     .option('--scope <scope>', 'what it may do (again for more)', collect)

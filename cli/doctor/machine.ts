@@ -1,5 +1,5 @@
 /** What this machine must have: programs, space, a directory to write to. */
-import { access, constants, mkdir, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { compareVersions } from '../embedded/temporal-binary.js';
@@ -49,12 +49,23 @@ async function checkSandbox(): Promise<Check[]> {
 }
 
 async function checkDisk(dataDir: string): Promise<Check[]> {
-  await mkdir(dataDir, { recursive: true });
-  await access(dataDir, constants.W_OK);
-  const { bavail, bsize } = await statfs(dataDir);
+  const there = await nearest(path.resolve(dataDir));
+  await access(there, constants.W_OK | constants.X_OK);
+  const { bavail, bsize } = await statfs(there);
   const free = bavail * bsize;
   const text = `${path.resolve(dataDir)}, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
   return free >= LEAST_FREE_BYTES
     ? [ok('data directory', text)]
     : [failed('data directory', text, 'free some space: clones, checks and logs need at least 2 GiB')];
+}
+
+/** The directory, or the one above it in which it would be made: looking makes nothing. */
+async function nearest(directory: string): Promise<string> {
+  try {
+    if ((await stat(directory)).isDirectory()) return directory;
+    throw new Error(`${directory} is not a directory`);
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+    return nearest(path.dirname(directory));
+  }
 }

@@ -233,6 +233,9 @@ it('changes a task, and shows what is on record of it', async () => {
 
 it('offers in its help only what there is', async () => {
   expect((await run(['task', 'submit', '--help'])).out).not.toContain('--depends-on');
+  for (const group of ['repo', 'agent-profile', 'task', 'run', 'entry', 'token']) {
+    expect((await run([group, '--help'])).out).toMatch(new RegExp(`Examples:\\n {2}signalbox ${group} `));
+  }
 });
 
 it.each([
