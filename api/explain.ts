@@ -27,13 +27,17 @@ function rowLink(task: Task): ExplainLink[] {
   return [{ kind, since, until, detail, unblockedBy, links }];
 }
 
-/** Only an end that was not the task's own needs words. */
-function endLink(task: Task): ExplainLink[] {
-  if (task.endReason === null) return [];
+/** A task that is over waits for nothing: how it ended, and what landed. */
+function endLink(task: Task, base: string): ExplainLink[] {
   const name = taskName(task.repo, task.workItem);
   const links = { task: taskWorkflowId(task.repo, task.workItem) };
-  const unblockedBy = [`signalbox task retry ${name}`];
-  return [{ kind: 'end', since: task.updatedAt, until: null, detail: task.endReason, unblockedBy, links }];
+  const { landed } = task;
+  const detail =
+    landed === null
+      ? (task.endReason ?? task.state)
+      : `landed on ${base} as ${landed.commit}, checked on ${landed.base}, at ${landed.at}`;
+  const unblockedBy = task.state === 'done' ? [] : [`signalbox task retry ${name}`];
+  return [{ kind: 'end', since: task.updatedAt, until: null, detail, unblockedBy, links }];
 }
 
 async function ownLink(deps: ApiDeps, task: Task): Promise<Explanation> {
@@ -89,7 +93,7 @@ async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
 }
 
 export async function explainTask(deps: ApiDeps, task: Task, base: string): Promise<Explanation> {
-  if (TERMINAL_STATES.includes(task.state)) return { chain: endLink(task), stale: false };
+  if (TERMINAL_STATES.includes(task.state)) return { chain: endLink(task, base), stale: false };
   const own = await ownLink(deps, task);
   const first = own.chain[0];
   const nearest = first === undefined ? undefined : await linkWithPresence(deps, task, first);

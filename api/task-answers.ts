@@ -27,6 +27,7 @@ export function showTask(task: Task, cost: Cost) {
     pipeline: task.pipeline,
     waitingOn: task.waitingOn,
     landed: task.landed,
+    endReason: task.endReason,
     counters: task.counters,
     humanSeconds: task.humanSeconds,
     cost,

@@ -13,6 +13,7 @@ export interface TaskAnswer {
   head: string | null;
   waitingOn: Waiting | null;
   landed: Landed | null;
+  endReason: string | null;
   counters: Counters;
   cost: Cost;
   generation: number;
@@ -37,6 +38,8 @@ export interface RepoAnswer {
   workItemPrefix: string;
   merge: { strategy: string };
   checks: { name: string; command: string[] }[];
+  setup: { command: string[] } | null;
+  pipeline: { stages: { name: string }[] } | null;
   notes: string[];
   adoptedAt: string;
 }

@@ -16,6 +16,12 @@ export const waitText = (task: TaskAnswer): string =>
     ? ''
     : `${task.waitingOn.kind}${task.waitingOn.code === null ? '' : `/${task.waitingOn.code}`}`;
 
+/** What a person types who is waited for; the same for everybody who may. */
+export function whatToType(task: string, kind: string | null | undefined): string | null {
+  if (kind === 'approval') return `signalbox task approve ${task}, or: signalbox task reject ${task} --reason TEXT`;
+  return kind === 'answer' ? `signalbox task answer ${task} TEXT, or: signalbox task retry ${task}` : null;
+}
+
 export function taskTable(tasks: TaskAnswer[]): string {
   const row = (task: TaskAnswer) => [
     task.task,
@@ -40,6 +46,7 @@ export function taskText(task: TaskAnswer): string {
     ['unblocked by', waits?.unblockedBy.join(', ')],
     ['branch', task.branch],
     ['head', task.head],
+    ['ended', task.endReason],
     ['landed', landed && `${landed.commit} on ${short(landed.base)} at ${landed.at}`],
     ['checkout', landed?.checkoutBehind && `behind: ${landed.checkoutBehind.reason}`],
     ['to mend it', landed?.checkoutBehind?.mendedBy],

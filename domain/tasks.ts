@@ -101,4 +101,6 @@ export interface TaskMirror {
   landed: Landed | null;
   counters: Counters;
   humanSeconds: number;
+  /** Why it is over, with who wanted it; absent or null while it is not. */
+  endReason?: string | null;
 }

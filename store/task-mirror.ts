@@ -24,22 +24,35 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
     [repo, workItem],
   );
   if (stored === null || stored.generation !== mirror.generation || !isNewer(stored, mirror)) return false;
+  const endReason = await namedEnd(tx, mirror);
   await execute(
     tx,
     `UPDATE tasks SET state = $3, stage = $4, agent_running = $5, head = $6, waiting_on = $7, landed = $8, counters = $9,
-       human_seconds = $10, mirror_run = $11, mirror_seq = $12, mirror_past = $13,
+       human_seconds = $10, mirror_run = $11, mirror_seq = $12, mirror_past = $13, end_reason = $14,
        updated_at = CASE WHEN stage = $4 THEN updated_at ELSE now() END
      WHERE repo = $1 AND work_item = $2`,
     [
       ...[repo, workItem, mirror.state, mirror.stage, mirror.agentRunning, mirror.head, json(mirror.waitingOn)],
       ...[json(mirror.landed), json(mirror.counters), mirror.humanSeconds, mirror.runId, mirror.seq],
       pastRuns(stored, mirror.runId),
+      endReason,
     ],
   );
   const before = [stored.state, stored.stage, stored.waitingOn?.kind ?? null];
   const after = [mirror.state, mirror.stage, mirror.waitingOn?.kind ?? null];
-  if (before.some((value, i) => value !== after[i])) await tell(tx, mirror);
+  if (before.some((value, i) => value !== after[i])) await tell(tx, { ...mirror, endReason });
   return true;
+}
+
+/** A workflow knows who cancelled by the audit row alone: the name is in that row, if it is about this task. */
+async function namedEnd(tx: Tx, { repo, workItem, endReason = null }: TaskMirror): Promise<string | null> {
+  const row = /^cancelled by audit row (\d{1,15}): /.exec(endReason ?? '');
+  if (endReason === null || row === null) return endReason;
+  const wish = await queryOne<{ actor: string }>(tx, 'SELECT actor FROM audit WHERE id = $1 AND subject = $2', [
+    row[1],
+    taskName(repo, workItem),
+  ]);
+  return wish === null ? endReason : `cancelled by ${wish.actor}: ${endReason.slice(row[0].length)}`;
 }
 
 async function tell(tx: Tx, mirror: TaskMirror): Promise<void> {
@@ -51,7 +64,11 @@ async function tell(tx: Tx, mirror: TaskMirror): Promise<void> {
       type: 'changed',
       ...{ generation: mirror.generation, state: mirror.state, stage: mirror.stage },
       ...{ waitingOn: mirror.waitingOn?.kind ?? null, code: mirror.waitingOn?.code ?? null },
-      ...{ detail: mirror.waitingOn?.detail ?? null, head: mirror.head, agentRunning: mirror.agentRunning },
+      ...{
+        detail: mirror.waitingOn?.detail ?? mirror.endReason ?? null,
+        head: mirror.head,
+        agentRunning: mirror.agentRunning,
+      },
       landed: mirror.landed?.commit ?? null,
     },
   });

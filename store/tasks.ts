@@ -9,7 +9,7 @@ import { dropEntryPriorities } from './merge-entries.js';
 import { addToOutbox } from './outbox.js';
 
 /** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
-export interface Task extends Omit<TaskMirror, 'runId' | 'seq'> {
+export interface Task extends Omit<TaskMirror, 'runId' | 'seq' | 'endReason'> {
   prefix: string;
   number: number;
   title: string;
@@ -22,7 +22,7 @@ export interface Task extends Omit<TaskMirror, 'runId' | 'seq'> {
   pipeline: Pipeline;
   maxAttempts: number | null;
   submittedBy: string | null;
-  /** Why it failed, where that was not its own workflow's doing. */
+  /** Why it is over: by its own workflow's word, or why that ended. */
   endReason: string | null;
   createdAt: string;
   updatedAt: string;

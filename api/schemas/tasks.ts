@@ -146,6 +146,7 @@ const taskFields = {
       checkoutBehind,
     }),
   ),
+  endReason: nullable(Type.String({ description: 'Why it is over, and who wanted it; null while it is not.' })),
   counters: open({
     faults: Type.Integer(),
     transient: Type.Integer(),

@@ -76,6 +76,11 @@ function repoText(repo: RepoAnswer): string {
     ['work items', `${repo.workItemPrefix}-…`],
     ['strategy', repo.merge.strategy],
     ['checks', repo.checks.map((check) => `${check.name}: ${check.command.join(' ')}`).join('; ') || 'none'],
+    ['setup', repo.setup?.command.join(' ') ?? 'none'],
+    [
+      'pipeline',
+      repo.pipeline?.stages.map((s) => s.name).join(' → ') ?? 'the built-in, or .signalbox/pipeline.yaml of base',
+    ],
     ['adopted at', repo.adoptedAt],
   ]);
   return [text, ...repo.notes.map((note) => plain(`note: ${note}`))].join('\n');

@@ -3,6 +3,7 @@ import { TERMINAL, type TaskAnswer } from '../answers.js';
 import { ApiError, at, UsageError, type Client } from '../client.js';
 import type { Session } from '../context.js';
 import { fields, plain } from '../output.js';
+import { whatToType } from '../task-text.js';
 
 const POLL_MS = 500;
 /** An API that is restarted is back within seconds; one that stays away is an error. */
@@ -37,12 +38,21 @@ interface TaskEvent {
   data: { type?: string; state?: string; stage?: string; waitingOn?: string | null; detail?: string | null };
 }
 
+function sayWhatToType(write: (text: string) => void, task: string, kind: string | null | undefined): void {
+  const type = whatToType(task, kind);
+  if (type !== null) write(`  it waits for you; in another terminal: ${plain(type)}\n`);
+}
+
 /** Prints events as they come; with a task, ends when it is over. Resumes after a break. */
 export async function watchTasks(session: Session, route: string | null, name: string | null): Promise<void> {
   const { client, json, write } = session;
   if (route !== null) {
     const task = await client.get<TaskAnswer>(route);
-    if (!json) write(`${fields([[task.task, `${task.state}  ${task.stage}  ${task.waitingOn?.detail ?? ''}`]])}\n`);
+    if (!json)
+      write(
+        `${fields([[task.task, `${task.state}  ${task.stage}  ${task.waitingOn?.detail ?? task.endReason ?? ''}`.trimEnd()]])}\n`,
+      );
+    if (!json) sayWhatToType(write, task.task, task.waitingOn?.kind);
     if (TERMINAL.includes(task.state)) return;
   }
   let last: string | undefined;
@@ -56,6 +66,7 @@ export async function watchTasks(session: Session, route: string | null, name: s
         const { state = '', stage = '', waitingOn, detail } = found.data;
         const text = `${found.at}  ${found.subject}  ${state}  ${stage}  ${waitingOn ?? ''}  ${detail ?? ''}`;
         write(json ? `${event.data}\n` : `${plain(text).replaceAll('\n', ' ').trimEnd()}\n`);
+        if (!json) sayWhatToType(write, found.subject, waitingOn);
         if (name !== null && TERMINAL.includes(state)) return;
       }
     } catch (err) {

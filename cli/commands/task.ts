@@ -5,7 +5,7 @@ import { clientCommand, withClient, type ClientOptions, type CommandContext, typ
 import { logCommand, showCheckLog, showLog, type LogOptions } from '../log-text.js';
 import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
-import { explainText, taskRoute, taskTable, taskText, waitText, type ExplainAnswer } from '../task-text.js';
+import { explainText, taskRoute, taskTable, taskText, waitText, whatToType, type ExplainAnswer } from '../task-text.js';
 import { readPipelineFile } from '../pipeline-file.js';
 import { collect } from '../words.js';
 import { registerTaskDecisions } from './task-decisions.js';
@@ -37,8 +37,11 @@ async function submitBody(options: SubmitOptions): Promise<Record<string, unknow
   };
 }
 
-const sayWait = (session: Session) => (task: TaskAnswer) =>
-  session.note(`${task.task}  ${task.state}  ${task.stage}  ${waitText(task)}`);
+const sayWait = (session: Session) => (task: TaskAnswer) => {
+  session.note(`${task.task}  ${task.state}  ${task.stage}  ${waitText(task)}`.trimEnd());
+  const type = whatToType(task.task, task.waitingOn?.kind);
+  if (type !== null) session.note(`  it waits for you; in another terminal: ${type}`);
+};
 
 export function registerTaskCommands(program: Command, context: CommandContext): void {
   const task = program

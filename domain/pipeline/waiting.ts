@@ -161,6 +161,7 @@ export function picture(ctx: TaskContext, state: TaskState): Picture {
     landed,
     counters,
     humanSeconds,
+    endReason: phase.kind === 'ended' ? phase.reason : null,
   };
 }
 

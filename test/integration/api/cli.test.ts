@@ -36,6 +36,7 @@ it('walks from a repository to a task', async () => {
   const added = await run(['repo', 'add', 'web', '--remote', remote, '--base', 'main', '--check', 'unit=npm test']);
   expect([added.code, added.err]).toEqual([0, '']);
   expect(added.out).toContain('unit: npm test');
+  expect(added.out).toMatch(/setup +none\npipeline +the built-in/);
   const refused = await run(['task', 'submit', '--repo', 'web', '--title', 'A task']);
   expect(refused.code).toBe(1);
   expect(refused.err).toMatch(/^error: The pipeline is not valid\n.*signalbox agent-profile set analyst -- COMMAND/);

@@ -82,6 +82,9 @@ test('the built-in pipeline by the signalbox command: read, sent back, approved,
 
   const done = await instance.untilTask(task, (t) => t.state === 'done');
   expect(done).toMatchObject({ stage: 'done', waitingOn: null, branch: 'signalbox/ET-001' });
+  expect((await explain(task)).chain).toMatchObject([
+    { kind: 'end', detail: expect.stringContaining(`landed on main as ${done.landed?.commit ?? 'none'}`) as string },
+  ]);
   expect((await demoGit(sample.remote, ['rev-parse', 'main'])).trim()).toBe(done.landed?.commit);
   expect(await demoGit(sample.remote, ['show', 'main:docs/brd/ET-001.md'])).toContain('Draft 2');
   await expect(instance.client.send('POST', at('tasks', 'web', 'ET-001', 'approve'), body)).resolves.toMatchObject({
@@ -212,6 +215,10 @@ test('a cancel ends the agent that runs, and nothing of the task is left', async
   expect((await instance.cli('task', 'cancel', task, '--reason', 'Not needed')).code).toBe(0);
   const over = await instance.untilTask(task, (t) => t.state === 'cancelled');
   expect(over).toMatchObject({ waitingOn: null, landed: null, agentRunning: null });
+  const ended = 'cancelled by up: Not needed';
+  expect((await instance.cli('task', 'show', task)).out).toMatch(new RegExp(`\nended +${ended}\n`));
+  expect((await explain(task)).chain[0]).toMatchObject({ kind: 'end', detail: ended });
+  expect((await instance.cli('task', 'watch', task)).out).toBe(`${task}  cancelled  work  ${ended}`);
   expect(Date.now() - began).toBeLessThan(20_000);
   expect((await instance.cli('task', 'cancel', task)).code, 'again is the same').toBe(0);
   expect((await instance.cli('task', 'list', '--state', 'cancelled')).out).toMatch(

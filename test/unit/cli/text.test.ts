@@ -4,7 +4,7 @@ import { diffStat } from '../../../cli/diff-stat.js';
 import { UsageError } from '../../../cli/client.js';
 import { lineMarker } from '../../../cli/log-text.js';
 import { age, fields, plain, table } from '../../../cli/output.js';
-import { taskRoute } from '../../../cli/task-text.js';
+import { taskRoute, whatToType } from '../../../cli/task-text.js';
 import { parseNamedCommand, splitWords } from '../../../cli/words.js';
 
 it.each([
@@ -73,6 +73,14 @@ it('aligns', () => {
   const now = Date.parse('2026-01-02T00:00:00Z');
   const at = (text: string): string => age(`2026-01-${text}Z`, now);
   expect([at('01T23:59:30'), at('01T23:50:00'), at('01T20:00:00')]).toEqual(['30s', '10m', '4h']);
+});
+
+it('says what to type to whoever is waited for, and to nobody else', () => {
+  expect(whatToType('web/ET-001', 'approval')).toMatch(
+    /^signalbox task approve web\/ET-001, or: signalbox task reject/,
+  );
+  expect(whatToType('web/ET-001', 'answer')).toMatch(/^signalbox task answer web\/ET-001 TEXT/);
+  for (const kind of ['agent', 'check', null, undefined]) expect(whatToType('web/ET-001', kind)).toBeNull();
 });
 
 it('names a task in a route', () => {
