@@ -18,7 +18,7 @@ export function refusalLines(err: ApiError): string[] {
 
 /** `repo "nope": there is no such repository` */
 function faultText({ field, value, message }: Fault): string {
-  const found = value === undefined ? '' : ` ${cut(visible(JSON.stringify(value)))}`;
+  const found = value == null ? '' : ` ${cut(visible(JSON.stringify(value)))}`;
   return field === '' ? plain(message) : `${plain(field)}${found}: ${plain(message)}`;
 }
 

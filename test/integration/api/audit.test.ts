@@ -77,7 +77,7 @@ it('exits 0 where all is proven, and 2 where it cannot be said', async () => {
   expect(JSON.parse((await signalbox('audit', 'web', '--json')).out)).toMatchObject({ repo: 'web', ok: true });
   for (const [args, err] of [
     [['nowhere'], /^error: there is no repository nowhere/],
-    [['web', '--since', 'a'.repeat(40)], /^error: the history of main has no commit a{40}/],
+    [['web', '--since', 'a'.repeat(40)], /^error: since "a{40}": the history of main has no commit a{40}/],
     [['web', '--base', 'other'], /^error: since: only main was adopted/],
     [['web', '--base', 'other', '--since', 'a'.repeat(40)], /^error: the remote has no branch other/],
     [['web', '--token', 'sbx_wrong'], /^error: send a valid token/],

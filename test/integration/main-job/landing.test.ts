@@ -63,7 +63,7 @@ async function personPushes(remote: string, ...command: string[]): Promise<strin
 
 test('frozen and paused, nothing lands and both are named; an entry is withdrawn and put in again', async () => {
   const { remote, first } = await addRepo('gated');
-  expect((await instance.cli('freeze', 'gated', '--reason', 'release day')).out).toMatch(/^gated {2}frozen/);
+  expect((await instance.cli('freeze', 'gated', '--reason', 'release day')).out).toMatch(/^gated main {2}frozen/);
   expect((await instance.cli('pause', 'gated', '--reason', 'lunch')).out).toMatch(/lunch/);
   const { task } = await submit('gated', 'gated.txt', { priority: 'high' });
   const waits = await instance.untilTask(task, (t) => t.waitingOn?.kind === 'merge-queue');
@@ -93,9 +93,9 @@ test('frozen and paused, nothing lands and both are named; an entry is withdrawn
   const again = await untilQueue('gated', (q) => q.entries.length === 1);
   expect(again.entries[0]?.entry, 'a new try is a new entry').not.toBe(entry);
 
-  expect((await instance.cli('resume', 'gated')).out).toMatch(/^gated {2}frozen/);
+  expect((await instance.cli('resume', 'gated')).out).toMatch(/^gated main {2}frozen/);
   expect(await tipOf(remote)).toBe(first);
-  expect((await instance.cli('unfreeze', 'gated')).out).toMatch(/^gated {2}running/);
+  expect((await instance.cli('unfreeze', 'gated')).out).toMatch(/^gated main {2}running/);
   const landed = await done(task);
   expect(await tipOf(remote)).toBe(landed.landed?.commit);
   const history = await instance.client.get<{ items: object[] }>(at('repos', 'gated', 'freezes'));
@@ -103,7 +103,12 @@ test('frozen and paused, nothing lands and both are named; an entry is withdrawn
     { kind: 'pause', reason: 'lunch', clearedBy: 'up' },
     { kind: 'freeze', reason: 'release day', by: 'up', clearedBy: 'up' },
   ]);
-  expect((await explain(task)).chain).toEqual([]);
+  const over = {
+    kind: 'end',
+    detail: expect.stringContaining(landed.landed?.commit ?? '-') as string,
+    unblockedBy: [],
+  };
+  expect((await explain(task)).chain).toMatchObject([over]);
   expect(await instance.cli('audit', 'gated')).toMatchObject({ code: 0, err: '' });
 });
 
