@@ -4,12 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { entrypoint } from '../../../activities/entrypoint.js';
-import { putProfile } from '../../../store/agent-profiles.js';
-import { insertRepo } from '../../../store/repos.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
-import { freePort } from '../../support/net.js';
-import { sampleProfile, sampleRepo } from '../../support/samples.js';
+import { entrypoint } from '../../activities/entrypoint.js';
+import { putProfile } from '../../store/agent-profiles.js';
+import { insertRepo } from '../../store/repos.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { freePort } from '../support/net.js';
+import { sampleProfile, sampleRepo } from '../support/samples.js';
 
 interface Check {
   name: string;
