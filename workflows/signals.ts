@@ -3,70 +3,70 @@
  * shape. One that is not what we send ourselves is logged and left out; an error in a handler would stop the workflow.
  */
 import { log, setHandler, type SignalDefinition } from '@temporalio/workflow';
-import {
-  argumentsFault,
-  count,
-  flag,
-  kinds,
-  listOf,
-  nullable,
-  object,
-  oneOf,
-  optional,
-  text,
-} from '../domain/shapes.js';
-import type { Shape } from '../domain/shapes.js';
+import Type, { type TProperties, type TSchema } from 'typebox';
+import { Errors } from 'typebox/schema';
 import { PRIORITIES } from '../domain/tasks.js';
 
 const VERDICTS = ['green', 'red', 'none', 'fault'];
-const priority = oneOf(PRIORITIES);
-const failedCheck = object({ name: text, command: listOf(text), exitCode: nullable(count), tail: text });
-const landing = object({
-  ...{ entry: text, task: text, generation: count, head: text, verdict: oneOf([...VERDICTS, 'unknown']) },
+const text = Type.String();
+const count = Type.Number();
+const nullable = (schema: TSchema): TSchema => Type.Union([schema, Type.Null()]);
+const of = (kind: string, fields: TProperties): TSchema => Type.Object({ kind: Type.Literal(kind), ...fields });
+
+const priority = Type.Enum([...PRIORITIES]);
+const failedCheck = Type.Object({ name: text, command: Type.Array(text), exitCode: nullable(count), tail: text });
+const landing = Type.Object({
+  ...{ entry: text, task: text, generation: count, head: text, verdict: Type.Enum([...VERDICTS, 'unknown']) },
   ...{ commit: text, tree: text, base: text, plan: text, at: text },
-  checkoutBehind: optional(object({ reason: text, mendedBy: text })),
+  checkoutBehind: Type.Optional(nullable(Type.Object({ reason: text, mendedBy: text }))),
 });
-const outcome = kinds({
-  landed: { landing },
-  contained: {},
-  conflict: { conflict: object({ paths: listOf(text), hunks: text }), baseOid: text },
-  red: { failed: nullable(failedCheck) },
-  refused: { reason: text },
-  withdrawn: { reason: text },
+const outcome = Type.Union([
+  of('landed', { landing }),
+  of('contained', {}),
+  of('conflict', { conflict: Type.Object({ paths: Type.Array(text), hunks: text }), baseOid: text }),
+  of('red', { failed: nullable(failedCheck) }),
+  of('refused', { reason: text }),
+  of('withdrawn', { reason: text }),
+]);
+const verdict = Type.Object({
+  ...{ key: text, repo: text, tree: text, configHash: text, verdict: Type.Enum(VERDICTS), at: text },
+  ...{ failed: nullable(failedCheck), flaky: Type.Boolean(), reason: nullable(text) },
 });
-const verdict = object({
-  ...{ key: text, repo: text, tree: text, configHash: text, verdict: oneOf(VERDICTS), at: text },
-  ...{ failed: nullable(failedCheck), flaky: flag, reason: nullable(text) },
-});
-const request = object({
+const request = Type.Object({
   ...{ repo: text, base: text, task: text, workItem: text, generation: count, head: text, try: count, entry: text },
   ...{ workflowId: text, title: text, priority, enqueuedAt: text },
 });
-const words = object({ version: count, title: text, priority });
-const edit = object({ version: count, priority: nullable(priority), fix: flag });
-const times = optional(object({ mergeLease: count, hostStale: count, backoffBase: count, backoffMax: count }));
+const words = Type.Object({ version: count, title: text, priority });
+const edit = Type.Object({ version: count, priority: nullable(priority), fix: Type.Boolean() });
+const times = Type.Object({ mergeLease: count, hostStale: count, backoffBase: count, backoffMax: count });
 
-const SHAPES: Record<string, Shape[]> = {
+/** The arguments of each signal; more fields than these are no fault. Those that may be absent may be null. */
+const ARGUMENTS: Record<string, TSchema[]> = {
   changed: [words],
-  runGranted: [object({ runId: text, host: text })],
-  hostChanged: [object({ runId: text, away: nullable(text) })],
-  checkSettled: [object({ id: text, verdict })],
-  mergeSettled: [object({ id: text, outcome })],
-  enqueue: [request, times, optional(edit)],
-  withdraw: [object({ id: text, reason: text })],
-  entryChanged: [object({ id: text, change: words })],
-  entryEdited: [object({ id: text, edit })],
-  gateChanged: [object({ id: text, acceptTip: nullable(text) }), times],
-  subscribe: [object({ workflowId: text })],
+  runGranted: [Type.Object({ runId: text, host: text })],
+  hostChanged: [Type.Object({ runId: text, away: nullable(text) })],
+  checkSettled: [Type.Object({ id: text, verdict })],
+  mergeSettled: [Type.Object({ id: text, outcome })],
+  enqueue: [request, nullable(times), nullable(edit)],
+  withdraw: [Type.Object({ id: text, reason: text })],
+  entryChanged: [Type.Object({ id: text, change: words })],
+  entryEdited: [Type.Object({ id: text, edit })],
+  gateChanged: [Type.Object({ id: text, acceptTip: nullable(text) }), nullable(times)],
+  subscribe: [Type.Object({ workflowId: text })],
 };
 
 /** Hears a signal whose arguments have the shape that we send. */
 export function hear<Args extends unknown[]>(signal: SignalDefinition<Args>, handle: (...args: Args) => void): void {
-  const shapes = SHAPES[signal.name];
-  if (shapes === undefined) throw new Error(`the signal ${signal.name} has no shape`);
+  const schemas = ARGUMENTS[signal.name];
+  if (schemas === undefined) throw new Error(`the arguments of the signal ${signal.name} are not described`);
   setHandler(signal, (...args: Args) => {
-    const fault = argumentsFault(args, shapes);
-    if (fault === null) handle(...args);
-    else log.warn('a signal of another shape is left out', { signal: signal.name, fault });
+    const [fault] = schemas.flatMap((schema, i) => Errors(schema, args[i] ?? null)[1]);
+    if (fault === undefined) handle(...args);
+    else
+      log.warn('a signal of another shape is left out', {
+        signal: signal.name,
+        at: fault.instancePath,
+        fault: fault.message,
+      });
   });
 }
