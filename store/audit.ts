@@ -39,6 +39,16 @@ export async function setAuditResult(
   );
 }
 
+/** Who asked for a cancel of this task by this row; null when the row is about anything else, or there is none. */
+export async function actorOfCancel(db: Db, id: number, subject: string): Promise<string | null> {
+  const row = await queryOne<{ actor: string }>(
+    db,
+    `SELECT actor FROM audit WHERE id = $1 AND subject = $2 AND action = 'task.cancel' AND result NOT LIKE 'refused%'`,
+    [id, subject],
+  );
+  return row?.actor ?? null;
+}
+
 /** Who asked for exactly this decision; null when the row is about anything else, or there is none. */
 export async function actorOfDecision(
   db: Db,

@@ -1,5 +1,7 @@
 /** The mirrored picture of a task. An older picture never wins. */
+import { auditedCancel, cancelledBy } from '../domain/pipeline/actor.js';
 import { taskName, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
+import { actorOfCancel } from './audit.js';
 import { execute, json, queryOne, type Tx } from './db.js';
 import { appendEvent } from './events.js';
 import { isNewer, pastRuns, type MirrorVersion } from './mirror-version.js';
@@ -44,15 +46,12 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
   return true;
 }
 
-/** A workflow knows who cancelled by the audit row alone: the name is in that row, if it is about this task. */
+/** A workflow knows who cancelled by the audit row alone: the name is in that row, if it is a cancel of this task. */
 async function namedEnd(tx: Tx, { repo, workItem, endReason = null }: TaskMirror): Promise<string | null> {
-  const row = /^cancelled by audit row (\d{1,15}): /.exec(endReason ?? '');
-  if (endReason === null || row === null) return endReason;
-  const wish = await queryOne<{ actor: string }>(tx, 'SELECT actor FROM audit WHERE id = $1 AND subject = $2', [
-    row[1],
-    taskName(repo, workItem),
-  ]);
-  return wish === null ? endReason : `cancelled by ${wish.actor}: ${endReason.slice(row[0].length)}`;
+  const cancel = endReason === null ? null : auditedCancel(endReason);
+  if (cancel === null) return endReason;
+  const actor = await actorOfCancel(tx, cancel.row, taskName(repo, workItem));
+  return actor === null ? endReason : cancelledBy(actor, cancel.reason);
 }
 
 async function tell(tx: Tx, mirror: TaskMirror): Promise<void> {

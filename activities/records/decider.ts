@@ -47,10 +47,12 @@ async function identityInHistory(client: Client, workflowId: string, decision: D
     const request = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest;
     if (request?.input?.name !== name) continue;
     const data = request.input.args?.payloads?.[0]?.data;
-    if (data?.length && shaOf(data) === decision.sha) return request.meta?.identity || null;
+    if (!data?.length) continue;
+    const { stage, sha } = decisionIn(data);
+    if (stage === decision.stage && sha === decision.sha) return request.meta?.identity || null;
   }
   return null;
 }
 
-const shaOf = (payload: Uint8Array): unknown =>
-  (JSON.parse(Buffer.from(payload).toString('utf8')) as { sha?: unknown }).sha;
+const decisionIn = (payload: Uint8Array): { stage?: unknown; sha?: unknown } =>
+  JSON.parse(Buffer.from(payload).toString('utf8')) as { stage?: unknown; sha?: unknown };

@@ -17,3 +17,12 @@ export const claimedBy = ({ by, intent }: Claim): string => (intent == null ? CO
 
 /** For texts. */
 export const sourceOf = ({ intent }: Claim): string => (intent == null ? COMMAND_LINE : `audit row ${intent}`);
+
+/** Why a task that was cancelled is over. `source`: of `sourceOf`, or a name that was checked. */
+export const cancelledBy = (source: string, reason: string): string => `cancelled by ${source}: ${reason}`;
+
+/** The audit row in such a text, with the reason; null where it names none. For whoever can look the name up. */
+export function auditedCancel(text: string): { row: number; reason: string } | null {
+  const [said, row] = /^cancelled by audit row (\d{1,15}): /.exec(text) ?? [];
+  return said === undefined ? null : { row: Number(row), reason: text.slice(said.length) };
+}

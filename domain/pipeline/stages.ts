@@ -1,6 +1,7 @@
 /** Moving through the pipeline: entering a stage, passing it, going back over a bounded edge. */
 import type { Feedback } from '../agents/types.js';
 import { withLastLines } from '../plain-text.js';
+import { cancelledBy } from './actor.js';
 import { NO_OVERRIDES, type RunOverrides } from './input.js';
 import type { Afterwards, Artifact, Resume } from './state.js';
 import {
@@ -177,4 +178,4 @@ export function afterwards(t: Turn, then: Afterwards): void {
 }
 
 export const reasonOf = (then: Afterwards): string =>
-  then.kind === 'cancel' ? `cancelled by ${then.by}: ${then.reason}` : `redo of ${then.stage}`;
+  then.kind === 'cancel' ? cancelledBy(then.by, then.reason) : `redo of ${then.stage}`;
