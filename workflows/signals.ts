@@ -35,6 +35,7 @@ const verdict = Type.Object({
 const request = Type.Object({
   ...{ repo: text, base: text, task: text, workItem: text, generation: count, head: text, try: count, entry: text },
   ...{ workflowId: text, title: text, priority, enqueuedAt: text },
+  stackBase: Type.Optional(nullable(text)),
 });
 const words = Type.Object({ version: count, title: text, priority });
 const edit = Type.Object({ version: count, priority: nullable(priority), fix: Type.Boolean() });

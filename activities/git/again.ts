@@ -58,10 +58,9 @@ async function makeAgain(gate: Gate, base: string, { commit, facts }: AuditedLan
   // What shares no history cannot be merged, which git does not tell from a fault.
   const related = await gate.run(['merge-base', facts.baseOid, facts.head], { answers: [0, 1] });
   if (related.code === 1) return { kind: 'differs', how: 'its head shares no history with its base' };
-  const made = await computeLanding(gate, {
-    ...{ entry, strategy: facts.strategy, baseOid: facts.baseOid, landingMessage: facts.message },
-    ...{ attributes: commit.attributes, timestamp: identSeconds(commit.committer) },
-  });
+  const { attributes } = commit;
+  const timestamp = identSeconds(commit.committer);
+  const made = await computeLanding(gate, { ...facts, entry, landingMessage: facts.message, attributes, timestamp });
   switch (made.kind) {
     case 'computed':
       return made.commit === commit.oid ? { kind: 'same' } : { kind: 'differs', how: made.commit };

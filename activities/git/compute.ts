@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { mergeAttributes } from '../../domain/merge-queue/attributes.js';
 import { ourIdent, type CommitObject } from '../../domain/merge-queue/commit.js';
 import { planId, withTrailers, type PlanInputs } from '../../domain/merge-queue/plan.js';
-import type { ConflictFacts, EntryIdentity } from '../../domain/merge-queue/types.js';
+import type { ConflictFacts, EntryIdentity, LandingPlan } from '../../domain/merge-queue/types.js';
 import { conflictHunks } from './conflict.js';
 import { readCommit, readCommits, writeCommit, type Gate } from './gate.js';
 import { rangeOids } from './range.js';
@@ -25,18 +25,26 @@ export interface ComputeInputs extends Omit<PlanInputs, 'message' | 'entry'> {
   landingMessage: string;
 }
 
+/** Makes the landing of a plan once more. */
+export async function computePlan(gate: Gate, plan: LandingPlan): Promise<Computed> {
+  const attributes = await baseAttributes(gate, plan.baseOid);
+  return computeLanding(gate, { ...plan, attributes, landingMessage: plan.message });
+}
+
 export async function computeLanding(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
   return inputs.strategy === 'rebase-ff' ? computeRebase(gate, inputs) : computeMerge(gate, inputs);
 }
 
 /** One commit over base with the merged tree: of a merge with the head as second parent, of a squash without. */
 async function computeMerge(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
-  const { baseOid, strategy, timestamp } = inputs;
-  const [base, head] = await readCommits(gate, [baseOid, inputs.entry.head]);
-  const merged = await mergeTrees(gate, baseOid, inputs.entry.head, inputs.attributes);
+  const { baseOid, strategy, timestamp, stackBase } = inputs;
+  const squash = strategy === 'squash';
+  if (stackBase !== undefined && !squash) return { kind: 'refused', reason: STACKED_MERGE };
+  const [base, head] = [await readCommit(gate, baseOid), await readCommit(gate, inputs.entry.head)];
+  const ours = stackBase === undefined ? baseOid : await treeUpon(gate, base.tree, stackBase);
+  const merged = await mergeTrees(gate, ours, inputs.entry.head, inputs.attributes);
   if (merged.kind === 'conflict') return merged;
-  if (merged.tree === base?.tree) return { kind: 'contained' };
-  const squash = strategy === 'squash' && head !== undefined;
+  if (merged.tree === base.tree) return { kind: 'contained' };
   return finish(gate, inputs, inputs.landingMessage, {
     tree: merged.tree,
     parents: squash ? [baseOid] : [baseOid, inputs.entry.head],
@@ -44,8 +52,22 @@ async function computeMerge(gate: Gate, inputs: ComputeInputs): Promise<Computed
   });
 }
 
+/** As a parent, the head would bring the history of what it is stacked on, and later make that look contained. */
+const STACKED_MERGE =
+  'a branch that is stacked on work which base has in another form cannot be merged: use strategy "auto", "rebase-ff" ' +
+  'or "squash", or rebase the branch on base';
+
+/** A commit of this tree whose only parent is that commit: merged with a descendant of it, it is the merge base. */
+async function treeUpon(gate: Gate, tree: string, parent: string): Promise<string> {
+  return writeCommit(gate, {
+    ...{ tree, parents: [parent], encoding: null, message: 'synthetic' },
+    ...{ author: ourIdent(0), committer: ourIdent(0) },
+  });
+}
+
 async function computeRebase(gate: Gate, inputs: ComputeInputs): Promise<Computed> {
-  const oids = await rangeOids(gate, inputs.baseOid, inputs.entry.head);
+  const without = inputs.stackBase === undefined ? [] : [inputs.stackBase];
+  const oids = await rangeOids(gate, inputs.entry.head, inputs.baseOid, ...without);
   if (oids.length > MAX_RANGE) return { kind: 'refused', reason: `more than ${MAX_RANGE} commits to rebase` };
   const range = await readCommits(gate, oids);
   if (range.some((commit) => commit.parents.length > 1)) {
@@ -64,11 +86,7 @@ async function computeRebase(gate: Gate, inputs: ComputeInputs): Promise<Compute
     const parentTree = trees.get(parent) ?? (await readCommit(gate, parent)).tree;
     let next = commit.tree;
     if (tree !== parentTree) {
-      // A commit with the tree so far and the same parent: the merge base is the parent by construction.
-      const onto = await writeCommit(gate, {
-        ...{ tree, parents: [parent], encoding: null, message: 'synthetic' },
-        ...{ author: ourIdent(0), committer: ourIdent(0) },
-      });
+      const onto = await treeUpon(gate, tree, parent);
       const merged = await mergeTrees(gate, onto, commit.oid, inputs.attributes);
       if (merged.kind === 'conflict') return merged;
       next = merged.tree;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { SignalboxError } from '../../domain/errors.js';
 import type { CheckSource } from '../../domain/checks/types.js';
 import type { Repo } from '../../domain/repos.js';
-import { baseAttributes, computeLanding } from './compute.js';
+import { computePlan } from './compute.js';
 import { withGate, hasObject, readCommit, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
 import { ensurePlanObjects } from './publish.js';
@@ -87,10 +87,7 @@ async function locatePlan(gate: Gate, plan: Extract<CheckSource, { kind: 'plan' 
   if (await hasObject(gate, plan.commit))
     return { commit: plan.commit, tree: (await readCommit(gate, plan.commit)).tree };
   if (!(await ensurePlanObjects(gate, plan))) throw gone(plan.entry.head);
-  const made = await computeLanding(gate, {
-    ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
-    ...{ attributes: await baseAttributes(gate, plan.baseOid), landingMessage: plan.message },
-  });
+  const made = await computePlan(gate, plan);
   if (made.kind === 'computed' && made.commit === plan.commit) return { commit: made.commit, tree: made.tree };
   throw new SignalboxError('git-infrastructure', `plan ${plan.plan} gives another landing on this host`);
 }

@@ -6,7 +6,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
 import { allEnded } from './all-ended.js';
-import { baseAttributes, computeLanding, type Computed } from './compute.js';
+import { computePlan, type Computed } from './compute.js';
 import { followCheckout } from './checkout.js';
 import { hasObject, isAncestor, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
@@ -82,10 +82,7 @@ async function settled(
  */
 async function computeAgain(gate: Gate, plan: LandingPlan): Promise<Computed | null> {
   if (!(await hasPlanObjects(gate, plan))) return null;
-  return computeLanding(gate, {
-    ...{ entry: plan.entry, strategy: plan.strategy, baseOid: plan.baseOid, timestamp: plan.timestamp },
-    ...{ attributes: await baseAttributes(gate, plan.baseOid), landingMessage: plan.message },
-  });
+  return computePlan(gate, plan);
 }
 
 /** Why what was made again is not what was checked, or null. */

@@ -35,8 +35,9 @@ async function commonOf(gate: Gate, base: string, head: string, lines: string[])
   return gate.text(['merge-base', base, head]);
 }
 
-/** Commits of `head` that `base` lacks, oldest first. */
-export async function rangeOids(gate: Gate, base: string, head: string): Promise<string[]> {
-  const text = await gate.text(['rev-list', '--reverse', '--topo-order', head, `^${base}`, '--']);
+/** Commits of `head` that none of the others has, oldest first. */
+export async function rangeOids(gate: Gate, head: string, ...without: readonly string[]): Promise<string[]> {
+  const but = without.map((oid) => `^${oid}`);
+  const text = await gate.text(['rev-list', '--reverse', '--topo-order', head, ...but, '--']);
   return text === '' ? [] : text.split('\n');
 }

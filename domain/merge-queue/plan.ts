@@ -12,13 +12,17 @@ export function entryId(e: Omit<EntryIdentity, 'entry' | 'workItem'>): string {
   return contentId(e.repo, e.base, e.task, e.generation, e.head, e.try);
 }
 
-export type PlanInputs = Pick<LandingPlan, 'strategy' | 'baseOid' | 'message' | 'attributes' | 'timestamp'> & {
+export type PlanInputs = Pick<
+  LandingPlan,
+  'strategy' | 'baseOid' | 'message' | 'attributes' | 'timestamp' | 'stackBase'
+> & {
   entry: Pick<EntryIdentity, 'entry' | 'head'>;
 };
 
-/** plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp). */
+/** plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp, stack base if any). */
 export function planId(p: PlanInputs): string {
-  return contentId(p.baseOid, p.entry.entry, p.entry.head, p.strategy, p.message, p.attributes, p.timestamp);
+  const stack = p.stackBase === undefined ? [] : [p.stackBase];
+  return contentId(p.baseOid, p.entry.entry, p.entry.head, p.strategy, p.message, p.attributes, p.timestamp, ...stack);
 }
 
 /** Whole seconds: never before the request, never before the commit it lands on. */
@@ -73,13 +77,16 @@ const ANY_OF_OURS = /^[ \t]*signalbox-[a-z0-9-]*[ \t]*:/im;
 export const hasOurTrailer = (message: string): boolean => ANY_OF_OURS.test(message);
 
 const KEYS = ['Head', 'Try', 'Task', 'Entry', 'Plan', 'Base'] as const;
+/** Before the others, where there is one. */
+const STACK = 'Signalbox-Stack: ';
 const TRAILER = /^[A-Za-z0-9][A-Za-z0-9-]*: \S/;
 
 /** Appends the trailers of a landing: joined to a block of trailers that is there, else as a paragraph of their own. */
 export function withTrailers(message: string, plan: PlanInputs & { entry: EntryIdentity; plan: string }): string {
   const e = plan.entry;
   const values = [e.head, `${e.generation}.${e.try}`, e.task, e.entry, plan.plan, plan.baseOid];
-  const block = KEYS.map((key, i) => `Signalbox-${key}: ${values[i] ?? ''}`).join('\n');
+  const lines = KEYS.map((key, i) => `Signalbox-${key}: ${values[i] ?? ''}`);
+  const block = [...(plan.stackBase === undefined ? [] : [`${STACK}${plan.stackBase}`]), ...lines].join('\n');
   const text = normaliseMessage(message);
   const paragraphs = text.split('\n\n');
   const last = paragraphs.at(-1) ?? '';
@@ -96,6 +103,7 @@ export interface LandingFacts {
   generation: number;
   try: number;
   message: string;
+  stackBase?: string;
 }
 
 /** What the trailers at the end of a commit message claim; null if they are not those of a landing. */
@@ -109,11 +117,14 @@ export function readTrailers(message: string): LandingFacts | null {
   const [head, tried, task, entry, plan, baseOid] = values;
   const counts = /^(\d{1,9})\.(\d{1,9})$/.exec(tried ?? '');
   if (head == null || task == null || entry == null || plan == null || baseOid == null || counts === null) return null;
+  const above = lines.slice(0, -KEYS.length);
+  const stacked = above.at(-1)?.startsWith(STACK) === true ? above.pop()?.slice(STACK.length) : undefined;
   return {
     ...{ task, entry, plan, baseOid, head },
     generation: Number(counts[1]),
     try: Number(counts[2]),
-    message: normaliseMessage(lines.slice(0, -KEYS.length).join('\n')),
+    message: normaliseMessage(above.join('\n')),
+    ...(stacked === undefined ? {} : { stackBase: stacked }),
   };
 }
 
@@ -139,12 +150,10 @@ export function provenLanding(
   const merge = commit.parents.length === 2;
   if (commit.parents[0] === undefined || commit.parents.length > 2) return null;
   if (merge && (commit.parents[0] !== facts.baseOid || commit.parents[1] !== facts.head)) return null;
-  const made = (strategy: LandingStrategy): boolean =>
-    facts.plan ===
-    planId({
-      ...{ strategy, baseOid: facts.baseOid, message: facts.message, attributes, entry: facts },
-      timestamp: identSeconds(commit.committer),
-    });
+  const { baseOid, message, stackBase } = facts;
+  const parts = { baseOid, message, attributes, entry: facts, ...(stackBase !== undefined && { stackBase }) };
+  const timestamp = identSeconds(commit.committer);
+  const made = (strategy: LandingStrategy): boolean => facts.plan === planId({ strategy, ...parts, timestamp });
   if (merge) return made('merge') ? { ...facts, strategy: 'merge' } : null;
   if (made('rebase-ff')) return { ...facts, strategy: 'rebase-ff' };
   return commit.parents[0] === facts.baseOid && made('squash') ? { ...facts, strategy: 'squash' } : null;

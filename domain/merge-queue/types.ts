@@ -31,6 +31,8 @@ export interface EnqueueRequest extends EntryIdentity {
   priority: Priority;
   /** RFC 3339 UTC, whole seconds. */
   enqueuedAt: string;
+  /** The commit of another task that this one was cut from: it and what is before it are not this task's to land. */
+  stackBase?: string;
 }
 
 /** New words of a task whose entry waits. `version` rises with each change: an older one that comes late is no news. */
@@ -51,7 +53,7 @@ export interface EntryEdit {
 
 /**
  * Everything that decides the bytes of a landing. The commit ids follow from it alone:
- * plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp).
+ * plan = H(base oid, entry, head oid, strategy, message, attributes hash, timestamp, stack base if any).
  */
 export interface LandingPlan {
   plan: string;
@@ -63,6 +65,8 @@ export interface LandingPlan {
   lastTip: string;
   /** Message of the landing commit without trailers. */
   message: string;
+  /** The head of another task that the range begins after; absent = the range begins at base. */
+  stackBase?: string;
   /** Blob oid of the attributes file built from base's `.gitattributes`, or null. */
   attributes: string | null;
   /** Whole seconds since the epoch. */

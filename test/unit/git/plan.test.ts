@@ -31,11 +31,15 @@ const identity = fc
     const e = { repo: 'web', base: 'main', task: `web/ET-${item}`, ...rest };
     return { ...e, workItem: `ET-${item}`, entry: entryId(e) };
   });
-const inputs = fc.record({
-  ...{ entry: identity, baseOid: oid, message: anyMessage, timestamp: fc.nat(4_000_000_000) },
-  strategy: fc.constantFrom('merge' as const, 'rebase-ff' as const, 'squash' as const),
-  attributes: fc.option(oid),
-});
+const inputs = fc.record(
+  {
+    ...{ entry: identity, baseOid: oid, message: anyMessage, timestamp: fc.nat(4_000_000_000) },
+    strategy: fc.constantFrom('merge' as const, 'rebase-ff' as const, 'squash' as const),
+    attributes: fc.option(oid),
+    stackBase: oid,
+  },
+  { requiredKeys: ['entry', 'baseOid', 'message', 'timestamp', 'strategy', 'attributes'] },
+);
 
 function commitOf(p: PlanInputs & { entry: EntryIdentity }): ReturnType<typeof parseCommit> {
   return {
@@ -49,7 +53,7 @@ describe('a plan', () => {
   it('has an id that every input changes', () => {
     fc.assert(
       fc.property(inputs, inputs, (a, b) => {
-        const same = (['strategy', 'baseOid', 'message', 'attributes', 'timestamp'] as const).every(
+        const same = (['strategy', 'baseOid', 'message', 'attributes', 'timestamp', 'stackBase'] as const).every(
           (k) => a[k] === b[k],
         );
         const sameEntry = a.entry.entry === b.entry.entry && a.entry.head === b.entry.head;
