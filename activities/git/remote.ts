@@ -134,6 +134,11 @@ export type PushResult =
 const RACES =
   /stale info|cannot lock ref|unable to lock|failed to (?:lock|update|write)|incorrect old value|fetch first|non-fast-forward/i;
 
+/** The remote could not take the objects in: a process of the push died, a disk is full. */
+const NOT_UNPACKED = /unpacker error|missing necessary objects/;
+/** It would not take them another time either. */
+const UNPACK_RULES = /fsck error|exceeds maximum allowed size/;
+
 /** One atomic push of all updates, each leased. What it says is a hint: proof is reading the remote back. */
 export async function push(gate: Gate, updates: readonly RefUpdate[]): Promise<PushResult> {
   const args = [
@@ -151,6 +156,7 @@ export async function push(gate: Gate, updates: readonly RefUpdate[]): Promise<P
     .filter((why) => !/atomic (?:push failed|transaction)/i.test(why));
   const reason = [...rejected, lastWords(stderr)].join('; ').slice(0, 1000);
   if (rejected.some((why) => RACES.test(why))) return { kind: 'lease-lost', reason };
-  if (rejected.some((why) => why.includes('[remote rejected]'))) return { kind: 'refused', reason };
+  const mishap = rejected.every((why) => NOT_UNPACKED.test(why)) && !UNPACK_RULES.test(stderr);
+  if (!mishap && rejected.some((why) => why.includes('[remote rejected]'))) return { kind: 'refused', reason };
   return { kind: 'unknown', reason };
 }

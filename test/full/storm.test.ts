@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest';
-import { mulberry, storm, VICTIMS } from '../support/storm.js';
+import { mulberry } from '../../bench/random.js';
+import { storm, VICTIMS } from '../support/storm.js';
 
 /** About 20 minutes: twenty storms of fifteen kills, 300 in all. One that fails names its seed. */
 describe('300 kills at random', () => {

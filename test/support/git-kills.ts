@@ -12,6 +12,8 @@ export interface Job {
   plan?: LandingPlan;
   crash?: string;
   lock?: string;
+  /** PATH of its git, where not ours. */
+  path?: string;
 }
 
 /** In a process group of its own. Resolves when it has said `word`, or is gone. */

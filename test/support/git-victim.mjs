@@ -1,5 +1,5 @@
 // A process of its own that publishes, fences or holds the lock of a gate, so that tests can kill it.
-// argv: the file of a job {mode, root, host, repo, plan, verdict, crash, lock}; speaks `ready` when it begins.
+// argv: the file of a job {mode, root, host, repo, plan, verdict, crash, lock, path}; speaks `ready` when it begins.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { armCrashPoint } from '../../dist/activities/crash-points.js';
@@ -12,7 +12,7 @@ const job = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 armCrashPoint(job.crash ?? null, `${process.argv[2]}.fired`);
 const host = createGitHost({
   paths: hostPaths(path.join(job.root, `host-${job.host}`)),
-  lookup: (name) => process.env[name],
+  lookup: (name) => (name === 'PATH' ? job.path : undefined) ?? process.env[name],
   staleLockMs: 300,
 });
 const records = {

@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 import type { ScriptStep } from '../../cli/demo/scripted-agent.js';
 import { DEMO_PIPELINE } from '../../cli/demo/tasks.js';
 import type { TaskRow } from '../../cli/demo/proofs.js';
+import { mulberry } from '../../bench/random.js';
 import { Instance } from './instance.js';
 import { expectNothingLeft, expectProvenLandings, runProcesses } from './invariants.js';
 
@@ -91,15 +92,4 @@ async function kill(instance: Instance, victim: Victim, random: () => number): P
 async function anyAgent(instance: Instance, random: () => number): Promise<number | undefined> {
   const pids = await runProcesses(instance.dataDir);
   return pids[Math.floor(random() * pids.length)];
-}
-
-/** mulberry32, a small seeded generator: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-export function mulberry(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

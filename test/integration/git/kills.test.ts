@@ -4,8 +4,11 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withFlock } from '../../../activities/git/lock.js';
 import { createLandings } from '../../../activities/git/landing.js';
+import { mulberry } from '../../../bench/random.js';
 import { makeWorld, type World } from '../../support/git.js';
 import { ended, killAndRecover, killGroup, Moments, startVictim } from '../../support/git-kills.js';
+import { SyscallKills } from '../../support/syscall-kills.js';
+import { cannotTrace } from '../../support/wrapped-git.js';
 
 let world: World;
 beforeEach(() => {
@@ -110,6 +113,24 @@ describe('a killed publisher', () => {
     for (let round = 1; round <= 6; round += 1) {
       const mode = round % 3 === 0 ? 'fence' : 'publish';
       moments[mode].seen(await killAndRecover(world, `ET-${round}`, { mode, afterMs: moments[mode].next() }));
+    }
+  });
+});
+
+const untraceable = cannotTrace();
+const seed = Date.now() % 1_000_000;
+
+describe.skipIf(untraceable !== null)(`a git process of a publish that dies at a system call (seed ${seed})`, () => {
+  it(`leaves nothing corrupt or blocked, and the entry lands once${untraceable ?? ''}`, async () => {
+    const kills = new SyscallKills(world);
+    const random = mulberry(seed);
+    const points = await kills.points();
+    for (const death of ['one', 'one', 'all', 'all'] as const) {
+      const point = points[Math.floor(random() * points.length)];
+      if (point === undefined) throw new Error('nothing was counted');
+      await kills.killAndRecover(point, death).catch((err: unknown) => {
+        throw new Error(`seed ${seed}: ${death} at ${point.process} ${point.call}: ${point.text}`, { cause: err });
+      });
     }
   });
 });
