@@ -9,17 +9,24 @@ export interface GitServer {
   url(name: string): string;
   /** Method and address of every request. */
   asked: string[];
+  /** From now on the next request to this service is carried out, and its connection cut instead of answered. */
+  cutAfter(service: string): void;
+  /** How many were cut. */
+  cuts(): number;
   close(): Promise<void>;
 }
 
 /** Serves the bare repositories in `root` (with `http.receivepack`) to whoever knows the user and the password. */
 export async function serveGit(root: string, user: string, password: string): Promise<GitServer> {
   const asked: string[] = [];
-  const server = gitServer(root, `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, asked);
+  const cut: Cut = { service: null, done: 0 };
+  const server = gitServer(root, `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, asked, cut);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     asked,
+    cutAfter: (service) => (cut.service = service),
+    cuts: () => cut.done,
     url: (name) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${name}`,
     close: async () => {
       server.closeAllConnections();
@@ -29,7 +36,12 @@ export async function serveGit(root: string, user: string, password: string): Pr
   };
 }
 
-function gitServer(root: string, authorization: string, asked: string[]): Server {
+interface Cut {
+  service: string | null;
+  done: number;
+}
+
+function gitServer(root: string, authorization: string, asked: string[], cut: Cut): Server {
   return createServer((req, res) => {
     asked.push(`${req.method ?? ''} ${req.url ?? ''}`);
     if (req.headers.authorization !== authorization) {
@@ -52,6 +64,12 @@ function gitServer(root: string, authorization: string, asked: string[]): Server
     const chunks: Buffer[] = [];
     backend.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     backend.once('close', () => {
+      if (cut.service !== null && req.method === 'POST' && url.pathname.endsWith(`/${cut.service}`)) {
+        cut.service = null;
+        cut.done += 1;
+        res.destroy();
+        return;
+      }
       const out = Buffer.concat(chunks);
       const end = out.indexOf('\r\n\r\n');
       let status = 200;

@@ -21,6 +21,7 @@ read -r calls <"$dir/calls"
 turn=1
 until mkdir "$dir/seen/$name.$turn" 2>/dev/null; do turn=$((turn + 1)); done
 [ "$mode" = count ] && exec strace -qq -s 200 -e "trace=$calls" -o "$dir/seen/$name.$turn/calls" "$real" "$@"
+[ "$mode" = watch ] && exec "$real" "$@"
 read -r target <"$dir/target"
 [ "$target" = "$name.$turn" ] || exec "$real" "$@"
 if [ "$mode" = pause ]; then

@@ -36,8 +36,9 @@ const CALLS = [
 export interface Point {
   /** Subcommand and turn of the git process: `receive-pack.1`. */
   process: string;
-  /** Its place among the calls of the process, from 1 on. */
+  /** Its place among the calls of the process, from 1 on; with `only`, among those of that name. */
   call: number;
+  only?: string;
   /** As strace writes it. */
   text: string;
 }
@@ -70,7 +71,6 @@ export class WrappedGit {
     const wrapper = fileURLToPath(new URL('./git-wrapper.sh', import.meta.url));
     for (const place of ['git', 'core/git']) copyFileSync(wrapper, path.join(this.#bin, place));
     this.#say('real', execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim());
-    this.#say('calls', CALLS);
     this.off();
   }
 
@@ -84,21 +84,29 @@ export class WrappedGit {
     this.#say('mode', 'off');
   }
 
+  /** Notes which processes are started, until `off`. */
+  watch(): void {
+    this.#arm('watch');
+  }
+
+  /** Which were, while something was armed. */
+  processes(): string[] {
+    return readdirSync(path.join(this.#bin, 'seen')).sort();
+  }
+
   /** Counts until `off`. */
   count(): void {
+    this.#say('calls', CALLS);
     this.#arm('count');
   }
 
   /** What was counted. */
   points(): Point[] {
-    const seen = path.join(this.#bin, 'seen');
-    return readdirSync(seen)
-      .sort()
-      .flatMap((name) => {
-        const lines = readFileSync(path.join(seen, name, 'calls'), 'utf8').split('\n');
-        const calls = lines.filter((line) => /^\w+\(/.test(line));
-        return calls.map((text, i) => ({ process: name, call: i + 1, text }));
-      });
+    return this.processes().flatMap((name) => {
+      const lines = readFileSync(path.join(this.#bin, 'seen', name, 'calls'), 'utf8').split('\n');
+      const calls = lines.filter((line) => /^\w+\(/.test(line));
+      return calls.map((text, i) => ({ process: name, call: i + 1, text }));
+    });
   }
 
   /** Kills at `point`, until `off`. */
@@ -106,6 +114,7 @@ export class WrappedGit {
     rmSync(path.join(this.#bin, 'fired'), { force: true });
     this.#say('target', point.process);
     this.#say('when', String(point.call));
+    this.#say('calls', point.only ?? CALLS);
     this.#arm(death);
   }
 
@@ -133,7 +142,7 @@ export class WrappedGit {
     return () => void process.kill(pid, 'SIGCONT');
   }
 
-  #arm(mode: 'count' | 'pause' | Death): void {
+  #arm(mode: 'watch' | 'count' | 'pause' | Death): void {
     rmSync(path.join(this.#bin, 'seen'), { recursive: true, force: true });
     mkdirSync(path.join(this.#bin, 'seen'));
     this.#say('mode', mode);

@@ -55,7 +55,7 @@ it('finds nothing to do while nothing is lost', async () => {
   expect(await stored(api.database.pool)).toBe(before);
 });
 
-it('brings the landings back from the remote, and goes on after the last number that was used', async () => {
+it('the history is gone: brings the landings back from the remote, and goes on after the last number that was used', async () => {
   const before = await rows();
   await loseStore();
   const again = await yard.register();

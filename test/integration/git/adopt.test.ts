@@ -26,9 +26,11 @@ const request = (over: Partial<AdoptRequest> = {}): AdoptRequest => ({
   ...over,
 });
 
-async function landOne(workItem: string, files: Record<string, string> = {}): Promise<PublishResult> {
+const landOne = (workItem: string, files: Record<string, string> = {}): Promise<PublishResult> =>
+  landHead(workItem, world.head(workItem, { [`src/${workItem}`]: 'x\n', ...files }));
+
+async function landHead(workItem: string, head: string): Promise<PublishResult> {
   const landings = createLandings(world.host('one'), world.records);
-  const head = world.head(workItem, { [`src/${workItem}`]: 'x\n', ...files });
   const prepared = await landings.prepareLanding(world.request(workItem, head), null);
   if (prepared.kind !== 'planned') throw new Error(JSON.stringify(prepared));
   return landings.publishLanding(prepared.plan, { kind: 'none', tree: prepared.plan.tree });
@@ -98,6 +100,12 @@ describe('adopting a remote', () => {
     hook('case "$r" in refs/heads/main) echo "deny: protected" >&2; exit 1;; esac');
     expect(await landOne('ET-1')).toMatchObject({
       ...{ kind: 'blocked', block: { code: 'push-refused', reason: expect.stringContaining('protected') as string } },
+    });
+    hook('exit 0');
+    const head = world.head('ET-2', { 'src/ET-2': 'x\n' });
+    git(world.remote, 'config', 'receive.maxInputSize', '1');
+    expect(await landHead('ET-2', head)).toMatchObject({
+      ...{ kind: 'blocked', block: { code: 'push-refused', reason: expect.stringContaining('maximum') as string } },
     });
   });
 

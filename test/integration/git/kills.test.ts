@@ -121,7 +121,7 @@ const untraceable = cannotTrace();
 const seed = Date.now() % 1_000_000;
 
 describe.skipIf(untraceable !== null)(`a git process of a publish that dies at a system call (seed ${seed})`, () => {
-  it(`leaves nothing corrupt or blocked, and the entry lands once${untraceable ?? ''}`, async () => {
+  it(`leaves nothing corrupt or blocked, and the entry lands once${untraceable === null ? '' : ` (${untraceable})`}`, async () => {
     const kills = new SyscallKills(world);
     const random = mulberry(seed);
     const points = await kills.points();

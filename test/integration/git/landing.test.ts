@@ -125,7 +125,7 @@ describe('a landing', () => {
     expect(await two.prepareLanding(world.request('ET-9', head), null)).toMatchObject({ kind: 'landed' });
   });
 
-  it('lands once when it landed, was reverted by a person, and is delivered again', async () => {
+  it('landed then reverted, then redelivered: lands once, and stays reverted', async () => {
     const head = world.head('ET-1', { 'src/new.txt': 'new\n' });
     const plan = await planned(one, 'ET-1', head);
     await land(one, plan);
@@ -220,7 +220,7 @@ describe('the fence', () => {
     expect(git(world.remote, 'rev-list', '--count', 'main')).toBe('2');
   });
 
-  it('plans again after a person pushed in between', async () => {
+  it('someone else advanced base: stale, planned again, in the place it had', async () => {
     const head = world.head('ET-1', { 'src/new.txt': 'new\n' });
     const plan = await planned(one, 'ET-1', head);
     const person = world.personPush({ 'src/b.txt': 'bb\n' });
@@ -233,7 +233,7 @@ describe('the fence', () => {
   });
 });
 
-describe('a rewound base', () => {
+describe('base rewound or forced', () => {
   it('blocks after the push, before the record, and is never landed again, also behind later fences', async () => {
     const plan = await planned(one, 'ET-1', world.head('ET-1', { 'src/new.txt': 'new\n' }));
     await one.publishLanding(plan, { kind: 'none', tree: plan.tree });
