@@ -33,6 +33,8 @@ export const ERRORS = {
     retryable: true,
     title: 'git or the remote failed for reasons outside of the content',
   },
+  'forge-infrastructure': { status: 503, retryable: true, title: 'The forge did not answer' },
+  'forge-refused': { status: 422, retryable: false, title: 'The forge refuses' },
   'gate-busy': { status: 503, retryable: true, title: 'Another process holds the lock of the gate repository' },
   'host-infrastructure': { status: 503, retryable: true, title: 'The host failed for reasons outside of the task' },
   'worker-lost': { status: 503, retryable: true, title: 'The worker that ran this is gone' },

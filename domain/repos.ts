@@ -1,5 +1,6 @@
 /** A repository as it is registered: the validated request plus what was found out about its remote. */
 import type { CheckConfig, SetupConfig } from './checks/types.js';
+import type { ForgeConfig } from './forges.js';
 import type { Strategy } from './merge-queue/types.js';
 import type { Pipeline } from './pipeline/types.js';
 
@@ -13,6 +14,8 @@ export interface RepoAuth {
 export interface RepoConfig {
   auth: RepoAuth;
   merge: { strategy: Strategy };
+  /** Where it keeps pull requests and statuses; null or absent = what the address of the remote says. */
+  forge?: ForgeConfig | null;
   /** `update`: keep a checked-out remote in step after each landing. */
   checkout: null | 'update';
   setup: SetupConfig | null;

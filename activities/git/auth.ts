@@ -34,7 +34,7 @@ export async function resolveAuth(auth: RepoAuth, lookup: SecretLookup, privateD
       const fresh = `${askpass}.${randomUUID()}`;
       await writeFile(fresh, ASKPASS, { mode: 0o700 });
       await rename(fresh, askpass);
-      const secret = (await secretText(auth.ref, lookup)).trim();
+      const secret = await readToken(auth, lookup);
       // Forges that look at the user name of a token take this one; the others ignore it.
       return {
         env: { GIT_ASKPASS: askpass, SIGNALBOX_GIT_USER: 'x-access-token', SIGNALBOX_GIT_SECRET: secret },
@@ -52,6 +52,10 @@ export async function resolveAuth(auth: RepoAuth, lookup: SecretLookup, privateD
     }
   }
 }
+
+/** The secret of `kind: token`, for calls to its forge. Throws `unreachable-remote` where the reference leads nowhere. */
+export const readToken = async (auth: RepoAuth, lookup: SecretLookup): Promise<string> =>
+  (await secretText(auth.ref, lookup)).trim();
 
 const SSH = 'ssh -o BatchMode=yes -o ConnectTimeout=20';
 
