@@ -21,6 +21,12 @@ export type AdoptRemote = (request: {
   takeOver: boolean;
 }) => Promise<{ remoteKey: string; facts: RepoFacts; adoptedAt: string; tookOver: boolean }>;
 
+/**
+ * Asks the forge of a repository whether its token may do what landing needs. Throws `not-acceptable` naming the field
+ * and the rule of the forge that stands in the way, or that it cannot be asked.
+ */
+export type ExamineForge = (repo: Pick<Repo, 'remote' | 'base' | 'config'>) => Promise<void>;
+
 /** Reads content of a repository from its remote, through a gate that no agent can write. */
 export interface GitReader {
   /** The blob at `path` in commit `sha`; null when the commit has no such file. Throws `not-found` for the commit. */
@@ -45,6 +51,7 @@ export interface ApiDeps {
   temporal: Client;
   settings: Settings;
   adoptRemote: AdoptRemote;
+  examineForge: ExamineForge;
   gitReader: GitReader;
   version: string;
   /** Host names (without port) that the server answers for, besides 127.0.0.1, localhost and ::1. */

@@ -1,7 +1,7 @@
 /** Registering a repository, and changing one: the request, what its remote says, and what is stored, as one judgement. */
 import { SignalboxError } from '../domain/errors.js';
 import { branchFault, checkRemote, clearTextFault, type RemoteAddress } from '../domain/remotes.js';
-import type { Repo, RepoAuth, RepoConfig } from '../domain/repos.js';
+import { needsForge, type Repo, type RepoAuth, type RepoConfig } from '../domain/repos.js';
 import { transaction, type Db, type Tx } from '../store/db.js';
 import { getRepo, findRepoByRemote, insertRepo, lockRepo, updateRepo } from '../store/repos.js';
 import type { ApiDeps } from './deps.js';
@@ -45,6 +45,7 @@ export async function addRepo(deps: ApiDeps, body: CreateRepo): Promise<{ repo: 
   const draft = readConfig(body, null, null);
   refuseClearText(address, draft.auth);
   const config = { ...draft, pipeline: await readPipeline(deps.pool, body.pipeline, draft.checks) };
+  await deps.examineForge({ remote, base, config });
   const found = await deps.adoptRemote({
     remote,
     base,
@@ -74,26 +75,29 @@ const MAX_PROBES = 5;
  */
 export async function changeRepo(deps: ApiDeps, id: string, body: PatchRepo): Promise<Repo> {
   const takeOver = body.takeOver ?? false;
-  if (body.auth === undefined && body.checkout === undefined && !takeOver) {
+  const asksRemote = body.auth !== undefined || body.checkout !== undefined || takeOver;
+  const asksForge = [body.auth, body.forge, body.merge, body.checks].some((value) => value !== undefined);
+  if (!asksRemote && !asksForge) {
     return transaction(deps.pool, async (tx) => {
       const { config } = await judged(tx, id, body);
       return store(tx, id, { config });
     });
   }
-  for (let probe = 1; probe <= MAX_PROBES; probe++) {
+  for (let round = 1; round <= MAX_PROBES; round++) {
     const seen = await repoOf(deps, id);
-    const asked = access(seen, readConfig(body, seen.config, null));
-    refuseClearText(readRemote(seen.remote), asked.auth);
-    const { facts, adoptedAt, tookOver } = await deps.adoptRemote({
-      ...asked,
-      claim: seen.facts.claim ?? null,
-      takeOver,
-    });
+    const draft = readConfig(body, seen.config, null);
+    const asked = access(seen, draft);
+    refuseClearText(readRemote(seen.remote), draft.auth);
+    await deps.examineForge({ ...seen, config: draft });
+    const found = asksRemote
+      ? await deps.adoptRemote({ ...probe(seen, draft), claim: seen.facts.claim ?? null, takeOver })
+      : null;
     // What the other instance landed is none of ours, whatever its tasks are called.
-    const taken = tookOver ? { adoptedAt } : {};
+    const taken = found?.tookOver === true ? { adoptedAt: found.adoptedAt } : {};
     const changed = await transaction(deps.pool, async (tx) => {
       const { repo, config } = await judged(tx, id, body);
-      return sameValue(access(repo, config), asked) ? store(tx, id, { config, facts, ...taken }) : null;
+      const facts = found === null ? {} : { facts: found.facts };
+      return sameValue(access(repo, config), asked) ? store(tx, id, { config, ...facts, ...taken }) : null;
     });
     if (changed !== null) return changed;
   }
@@ -101,7 +105,13 @@ export async function changeRepo(deps: ApiDeps, id: string, body: PatchRepo): Pr
 }
 
 /** What a remote is asked with. */
-const access = ({ remote, base }: Repo, { auth, checkout }: RepoConfig) => ({ remote, base, auth, checkout });
+const probe = ({ remote, base }: Repo, { auth, checkout }: RepoConfig) => ({ remote, base, auth, checkout });
+
+/** What a remote and a forge are asked with. */
+const access = (repo: Repo, config: RepoConfig) => ({
+  ...probe(repo, config),
+  ...{ forge: config.forge ?? null, needed: needsForge(config) },
+});
 
 /** The row, held, and the configuration that would be stored: its parts are judged together. */
 async function judged(tx: Tx, id: string, body: PatchRepo): Promise<{ repo: Repo; config: RepoConfig }> {

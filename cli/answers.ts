@@ -37,7 +37,8 @@ export interface RepoAnswer {
   base: string;
   workItemPrefix: string;
   merge: { strategy: string };
-  checks: { name: string; command: string[] }[];
+  checks: { name: string; command?: string[]; context?: string }[];
+  forge: { kind: string; api: string; project: string } | null;
   setup: { command: string[] } | null;
   pipeline: { stages: { name: string }[] } | null;
   notes: string[];

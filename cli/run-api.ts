@@ -1,5 +1,6 @@
 /** The process of `signalbox api`. */
 import { Client } from '@temporalio/client';
+import { examineForge } from '../activities/forge/index.js';
 import { adoptRemote, createGitReader, gitHostFor } from '../activities/git/index.js';
 import { hostPaths } from '../activities/paths.js';
 import { createServer } from '../api/server.js';
@@ -39,6 +40,7 @@ export async function runApi(environment: Environment, options: ApiOptions): Pro
     temporal: new Client({ connection, namespace: temporal.namespace }),
     settings,
     adoptRemote: async (request) => adoptRemote(git, { ...request, instance: await instanceId(pool) }),
+    examineForge: async (repo) => examineForge(git.lookup, repo),
     gitReader: createGitReader(git),
     version: version(),
     allowedHosts: options.allowHost,

@@ -24,6 +24,10 @@ export interface RepoConfig {
   pipeline: Pipeline | null;
 }
 
+/** Whether anything in the configuration needs a forge to be asked. */
+export const needsForge = ({ merge, checks }: Pick<RepoConfig, 'merge' | 'checks'>): boolean =>
+  merge.strategy === 'pr' || checks.some((check) => check.kind === 'external');
+
 export interface RepoFacts {
   /** Where heads go: custom refs, or the fallback below refs/heads for remotes that refuse them. */
   headsPrefix: 'refs/signalbox/heads/' | 'refs/heads/signalbox/heads/';

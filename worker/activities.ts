@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { createAgentActivities } from '../activities/agents/index.js';
 import type { JanitorReport } from '../activities/agents/janitor.js';
+import { createForgeActivities } from '../activities/forge/index.js';
 import { createGitActivities, gitHostFor } from '../activities/git/index.js';
 import { hostPaths } from '../activities/paths.js';
 import { resolveTreeBy } from '../activities/records/resolve-tree.js';
@@ -33,10 +34,11 @@ export function createActivities(deps: ActivityDeps): HostActivities {
   const { pool, client, settings, queuePrefix, variables } = deps;
   const host = { pool, paths: hostPaths(deps.dataDir), lookup: (name: string) => variables[name] };
   const agents = createAgentActivities({ ...host, staleMs: settings.AGENT_STALE });
-  const resolveTree = resolveTreeBy(gitHostFor(host));
+  const git = gitHostFor(host);
+  const resolveTree = resolveTreeBy(git);
   return {
     records: createRecordActivities({ pool, client, settings, queuePrefix, resolveTree }),
-    git: { ...createGitActivities(host), ...agents.git },
+    git: { ...createGitActivities(host), ...agents.git, ...createForgeActivities(git, pool) },
     agent: agents.agent,
     check: agents.check,
     janitor: async () => agents.janitor(),

@@ -5,7 +5,9 @@
 import type { CheckNews } from '../domain/pipeline/events.js';
 import type { AgentStage } from '../domain/pipeline/types.js';
 import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
-import type { CheckRunResult, CheckSource, Verdict } from '../domain/checks/types.js';
+import type { CheckStep } from '../domain/checks/external.js';
+import type { CheckRunResult, CheckSource, ExternalCheck, Verdict } from '../domain/checks/types.js';
+import type { StatusReading } from '../domain/forges.js';
 import type { QueueState, QueueTimes } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
@@ -98,6 +100,8 @@ export interface CheckInput {
   tree: string;
   configHash: string;
   checks: string[] | null;
+  /** Where some are external; absent = all are commands, and one run. */
+  steps?: CheckStep[];
   source: CheckSource;
   queuePrefix: string;
   subscribers: string[];
@@ -133,6 +137,12 @@ export interface QueueRecord {
   settled: { identity: EntryIdentity; outcome: MergeOutcome }[];
 }
 
+/** `put`: the forge can speak of the commit now. */
+export type ExternalPut = { kind: 'put'; commit: string } | { kind: 'refused'; reason: string };
+
+/** `refused`: asking again gives no other answer. */
+export type ExternalLook = { kind: 'read'; reading: StatusReading } | { kind: 'refused'; reason: string };
+
 /** On the host's git queue: the gate repository; minutes. */
 export interface GitActivities {
   /**
@@ -144,6 +154,12 @@ export interface GitActivities {
   publishLanding(plan: LandingPlan, verdict: { kind: 'green' | 'none'; tree: string }): Promise<PublishResult>;
   /** Replaces the tip by a nonce commit, leased, then resolves the plan. Safe to repeat. */
   fenceLanding(repo: string, base: string, plan: LandingPlan | null): Promise<FenceResult>;
+  /** Puts the content of a verdict at its check ref and notes who waits. Safe to repeat. */
+  putExternalCheck(input: CheckInput, check: ExternalCheck): Promise<ExternalPut>;
+  /** One look at the forge. */
+  readExternalCheck(input: CheckInput, check: ExternalCheck, commit: string): Promise<ExternalLook>;
+  /** Takes the check ref away where it still holds that content; nobody waits any more. */
+  dropExternalChecks(input: CheckInput): Promise<void>;
   /** Ends the processes of a run now. */
   stopRun(runId: string, reason: string): Promise<void>;
   /** Deletes clone and run directories of a task that is over. */

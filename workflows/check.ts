@@ -6,6 +6,9 @@
  *                              |  red once -> running again -> green (flaky) or red
  *                              |  fault (timeout, lost host) -> backoff -> running again; too many -> fault
  *
+ * Where some checks are external, that is the way of each step in turn, and a green step is followed by the next one.
+ * What the forge calls red is not asked for again: it would say the same of the same commit.
+ *
  * A verdict is stored before it is told; the first green or red stays. A fault says nothing about the tree: it makes
  * room for the next one, and whoever still wants a verdict asks again.
  */
@@ -15,16 +18,20 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  log,
   setCurrentDetails,
   sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { checkedCommit, type CheckStep } from '../domain/checks/external.js';
 import type { CheckRunResult, Verdict } from '../domain/checks/types.js';
 import type { CheckInput } from './activities.js';
+import { externalCheck } from './external-check.js';
 import { reasonOf } from './failures.js';
-import { checkSettled, subscribe } from './messages.js';
-import { checkOn, records } from './proxies.js';
+import { checkSettled, statusNews, subscribe } from './messages.js';
+import { onHost } from './on-host.js';
+import { checkOn, gitOn, records } from './proxies.js';
 import { SignalboxRepo } from './search-attributes.js';
 import { hear } from './signals.js';
 
@@ -34,9 +41,15 @@ export async function check(input: CheckInput): Promise<Verdict> {
   const waiting = new Set(input.subscribers);
   const runs: CheckRunResult[] = [];
   hear(subscribe, ({ workflowId }) => void waiting.add(workflowId));
+  hear(statusNews, ({ id }) => {
+    if (id === checkedCommit(input.source)) news += 1;
+  });
   upsertSearchAttributes([{ key: SignalboxRepo, value: input.repo }]);
   let faults = 0;
   let host: string | null = null;
+  let news = 0;
+  /** A check ref is on the remote, for all we know. */
+  let put = false;
 
   const backoff = (n: number): number => Math.min(settings.backoffBase * 2 ** n, settings.backoffMax);
 
@@ -53,40 +66,32 @@ export async function check(input: CheckInput): Promise<Verdict> {
       show('waiting for a live host');
       if (workflowInfo().continueAsNewSuggested) {
         await condition(allHandlersFinished);
+        put = false; // the next run goes on with it
         await continueAsNew<typeof check>({ ...input, subscribers: [...waiting] });
       }
       await sleep(backoff(n), { summary: 'no live host for checks' });
     }
   }
 
-  /** One run; null when its host was lost, which is nobody's fault. */
-  async function runOn(on: string, attempt: number): Promise<CheckRunResult | null> {
-    const scope = new CancellationScope();
-    const outcome: { result: CheckRunResult | null } = { result: null };
-    void scope.run(async () => {
-      try {
-        outcome.result = await checkOn(queuePrefix, on, describe(input)).runCheck(input, attempt);
-      } catch (err) {
-        outcome.result = { kind: 'fault', reason: reasonOf(err) };
-      }
-    });
-    // Ever rarer, so that a long check costs few looks; a lost host is found before its time has doubled.
-    for (let patience = settings.hostStale; ; patience *= 2) {
-      if (await condition(() => outcome.result !== null, patience, { summary: `does ${on} still live?` })) break;
-      const answer = await records(queuePrefix, `does ${on} still live?`).liveHost('check', on);
-      if (outcome.result !== null || answer.host === null || answer.host === on) continue;
-      scope.cancel();
-      return null;
+  /** One run of a step; null when its host was lost. */
+  async function runOn(on: string, step: CheckStep | null): Promise<CheckRunResult | null> {
+    if (step?.kind === 'external') {
+      put = true;
+      return externalCheck({ input, host: on, news: () => news, show }, step.check);
     }
-    return outcome.result;
+    const wanted = step === null ? input : { ...input, checks: step.checks };
+    const result = await onHost(queuePrefix, on, settings.hostStale, () =>
+      checkOn(queuePrefix, on, describe(input)).runCheck(wanted, runs.length + 1),
+    );
+    return result?.kind === 'failed' ? { kind: 'fault', reason: result.reason } : result;
   }
 
-  /** Runs until there is a green or a red, or too many faults. */
-  async function settled(): Promise<CheckRunResult> {
+  /** Runs a step until there is a green or a red, or too many faults. */
+  async function settled(step: CheckStep | null): Promise<CheckRunResult> {
     for (;;) {
       host = await findHost();
       show(`running on ${host}`);
-      const result = await runOn(host, runs.length + 1);
+      const result = await runOn(host, step);
       if (result === null) continue;
       runs.push(result);
       if (result.kind !== 'fault') return result;
@@ -97,36 +102,77 @@ export async function check(input: CheckInput): Promise<Verdict> {
     }
   }
 
-  let last = await settled();
-  const first = last;
-  // One red does not count until it is red again.
-  if (first.kind === 'red') {
+  /** One red of ours does not count until it is red again. */
+  async function outcomeOf(step: CheckStep | null): Promise<{ last: CheckRunResult; again: boolean }> {
+    const first = await settled(step);
+    if (first.kind !== 'red' || step?.kind === 'external') return { last: first, again: false };
     show('red; running once more');
-    last = await settled();
+    return { last: await settled(step), again: true };
   }
 
-  const verdict = await records(queuePrefix, `record ${last.kind}`).recordVerdict(
-    {
-      key: input.key,
-      repo: input.repo,
-      tree: input.tree,
-      configHash: input.configHash,
-      verdict: last.kind,
-      failed: last.kind === 'red' ? last.failed : null,
-      flaky: first.kind === 'red' && last.kind === 'green',
-      reason: last.kind === 'fault' ? last.reason : null,
-      at: new Date(Date.now()).toISOString(),
-    },
-    runs,
-  );
-  show(verdict.flaky ? 'green on the second run (flaky)' : verdict.verdict);
-
-  // Whoever subscribes while others are told is told as well.
-  while (waiting.size > 0 || !allHandlersFinished()) {
-    const next = [...waiting];
-    waiting.clear();
-    await Promise.all(next.map((workflowId) => tell(workflowId, verdict)));
+  async function allSteps(): Promise<{ last: CheckRunResult; flaky: boolean }> {
+    let flaky = false;
+    let last: CheckRunResult = { kind: 'green', seconds: 0 };
+    for (const step of input.steps ?? [null]) {
+      const outcome = await outcomeOf(step);
+      last = outcome.last;
+      if (last.kind !== 'green') break;
+      flaky ||= outcome.again;
+    }
+    return { last, flaky: flaky && last.kind === 'green' };
   }
+
+  /** The check ref is no more than a way to the verdict. */
+  async function takeAway(): Promise<void> {
+    if (!put || host === null) return;
+    const on = host;
+    try {
+      await CancellationScope.nonCancellable(() =>
+        gitOn(queuePrefix, on, 'take the check ref away', 'best-effort').dropExternalChecks(input),
+      );
+    } catch (err) {
+      log.warn('a check ref stays on the remote', { reason: reasonOf(err) });
+    }
+  }
+
+  async function settle(): Promise<Verdict> {
+    const { last, flaky } = await allSteps();
+    const verdict = await records(queuePrefix, `record ${last.kind}`).recordVerdict(
+      {
+        key: input.key,
+        repo: input.repo,
+        tree: input.tree,
+        configHash: input.configHash,
+        verdict: last.kind,
+        failed: last.kind === 'red' ? last.failed : null,
+        flaky,
+        reason: last.kind === 'fault' ? last.reason : null,
+        at: new Date(Date.now()).toISOString(),
+      },
+      runs,
+    );
+    show(verdict.flaky ? 'green on the second run (flaky)' : verdict.verdict);
+
+    await tellAll(verdict);
+    return verdict;
+  }
+
+  /** Whoever subscribes while others are told is told as well. */
+  async function tellAll(verdict: Verdict): Promise<void> {
+    while (waiting.size > 0 || !allHandlersFinished()) {
+      const next = [...waiting];
+      waiting.clear();
+      await Promise.all(next.map((workflowId) => tell(workflowId, verdict)));
+    }
+  }
+
+  let verdict: Verdict;
+  try {
+    verdict = await settle();
+  } finally {
+    await takeAway();
+  }
+  await tellAll(verdict);
   return verdict;
 }
 

@@ -141,3 +141,10 @@ export interface Subscribe {
   workflowId: string;
 }
 export const subscribe = defineSignal<[Subscribe]>('subscribe');
+
+/** The forge has news about a commit that is checked: look at once. A second one does no more than that either. */
+export interface StatusNews {
+  /** The commit. */
+  id: string;
+}
+export const statusNews = defineSignal<[StatusNews]>('statusNews');

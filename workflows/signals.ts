@@ -54,6 +54,7 @@ const ARGUMENTS: Record<string, TSchema[]> = {
   entryEdited: [Type.Object({ id: text, edit })],
   gateChanged: [Type.Object({ id: text, acceptTip: nullable(text) }), nullable(times)],
   subscribe: [Type.Object({ workflowId: text })],
+  statusNews: [Type.Object({ id: text })],
 };
 
 /** Hears a signal whose arguments have the shape that we send. */

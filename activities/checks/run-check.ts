@@ -5,7 +5,7 @@
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import { decideCheck } from '../../domain/checks/run-result.js';
-import type { CheckConfig, CheckRunResult } from '../../domain/checks/types.js';
+import type { CheckRunResult, CommandCheck } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
@@ -39,7 +39,9 @@ export const checkRunId = (key: string, asked: string, attempt: number): string 
 export async function runCheck(host: AgentHost, input: CheckInput, attempt: number): Promise<CheckRunResult> {
   const repo = await getRepo(host.pool, input.repo);
   if (repo === null) throw new SignalboxError('not-found', `there is no repository ${input.repo}`);
-  const checks = repo.config.checks.filter((c) => input.checks === null || input.checks.includes(c.name));
+  const checks = repo.config.checks
+    .filter((c) => c.kind === 'command')
+    .filter((c) => input.checks === null || input.checks.includes(c.name));
   if (checks.length === 0) return { kind: 'green', seconds: 0 };
   const runId = checkRunId(input.key, Context.current().info.workflowExecution?.runId ?? '', attempt);
   const runDir = host.paths.run(runId);
@@ -68,7 +70,7 @@ async function prepare(
   host: AgentHost,
   repo: Repo,
   input: CheckInput,
-  checks: readonly CheckConfig[],
+  checks: readonly CommandCheck[],
   runId: string,
 ): Promise<SupervisedSpec> {
   const cwd = `${host.paths.exports}/${runId}`;
@@ -100,7 +102,7 @@ async function prepare(
 }
 
 /** Milliseconds after which a supervisor must have ended the checks, if nobody holds it up. */
-function longest(repo: Repo, checks: readonly CheckConfig[]): number {
+function longest(repo: Repo, checks: readonly CommandCheck[]): number {
   return checks.reduce((sum, c) => sum + c.timeout, (repo.config.setup?.timeout ?? 0) + OVERDUE_MS);
 }
 
@@ -116,7 +118,7 @@ async function untilEnd(runDir: string, runId: string, ms: number, ended: AbortS
   }
 }
 
-function resultOf(runDir: string, end: VouchedEnd, repo: Repo, checks: readonly CheckConfig[]): CheckRunResult {
+function resultOf(runDir: string, end: VouchedEnd, repo: Repo, checks: readonly CommandCheck[]): CheckRunResult {
   if (end.kind === 'lost') return { kind: 'fault', reason: end.reason };
   const { exit } = end;
   const files = runFiles(runDir);

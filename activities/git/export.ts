@@ -73,7 +73,8 @@ export async function exportTree(
   return found;
 }
 
-async function locate(gate: Gate, source: CheckSource): Promise<Exported> {
+/** Has the commit of a source in the gate, made or fetched where need be. */
+export async function locate(gate: Gate, source: CheckSource): Promise<Exported> {
   if (source.kind === 'plan') return locatePlan(gate, source.plan);
   if (!(await hasObject(gate, source.commit))) {
     const ref = source.kind === 'head' ? headRef(gate.repo, source.workItem) : `refs/heads/${source.branch}`;

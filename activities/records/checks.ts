@@ -1,5 +1,6 @@
 /** Verdicts: looked up by content, asked of a check workflow when there is none yet. */
 import { configHash, selectChecks } from '../../domain/checks/config-hash.js';
+import { stepsOf } from '../../domain/checks/external.js';
 import type { CheckSource, Verdict } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
@@ -35,8 +36,10 @@ export function checkRecords(deps: RecordDeps): CheckRecords {
       if (known !== null && known.verdict !== 'fault') return { kind: 'verdict', verdict: known, backoff };
 
       const workflowId = checkWorkflowId(repo.id, tree, hash);
+      const steps = stepsOf(checks);
       const input: CheckInput = {
         ...{ key, repo: repo.id, tree, configHash: hash, checks: request.checks, source, queuePrefix },
+        ...(steps === null ? {} : { steps }),
         subscribers: [],
         settings: {
           hostStale: settings.AGENT_STALE,

@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import { Later, LaterValues } from '../validation.js';
+import { FORGE_KINDS } from '../../domain/forges.js';
+import { Later } from '../validation.js';
 import { closed, line, listOf, nullable, open, optional, repoId, REPO_ID } from './common.js';
 
 const argv = (description: string) =>
@@ -48,29 +49,54 @@ const Setup = closed({
 
 const Check = closed({
   name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'Name of the check, unique.' }),
-  kind: Type.Optional(LaterValues(['command'], ['external'], 'What gives the verdict.')),
+  kind: Type.Optional(
+    Type.Enum(['command', 'external'], {
+      description: 'What gives the verdict: a command that is run here, or a status that the forge has of the commit.',
+    }),
+  ),
   command: Type.Optional(argv('Green is exit 0.')),
-  timeout: Type.Optional(duration('Ends the command as an infrastructure fault; 20 minutes unless given.')),
+  timeout: Type.Optional(
+    duration(
+      'What takes longer is an infrastructure fault; 20 minutes unless given, an hour where the check is external.',
+    ),
+  ),
   env: Type.Optional(
     Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), Type.String({ maxLength: 8192 }), {
       description: 'Environment of the command.',
     }),
   ),
   needsHistory: Type.Optional(Type.Boolean({ description: 'Gives the check a `.git` with history.' })),
-  context: Later('The forge’s name of an external check.'),
+  context: Type.Optional(line(255, 'The forge’s name of an external check: of a status, a check run or a job.')),
+});
+
+const Forge = closed({
+  kind: Type.Enum([...FORGE_KINDS], { description: 'What kind of forge it is; `gitea` is Forgejo, too.' }),
+  api: Type.Optional(
+    Type.String({
+      maxLength: 1000,
+      pattern: '^https?://[^\\s\\u0000-\\u001f]+$',
+      description: 'Address of its API: https, or http on this machine. Not needed for github.com and gitlab.com.',
+    }),
+  ),
+  project: Type.String({
+    minLength: 3,
+    maxLength: 1000,
+    pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$',
+    description: '`owner/name`; of GitLab also with groups in between.',
+  }),
 });
 
 const settings = {
   auth: optional(Auth),
   merge: optional(
     closed({
-      strategy: LaterValues(
-        ['auto', 'rebase-ff', 'merge', 'squash'],
-        ['pr'],
-        '`auto`: rebase and fast-forward, a merge commit where the range holds merges.',
-      ),
+      strategy: Type.Enum(['auto', 'rebase-ff', 'merge', 'squash', 'pr'], {
+        description:
+          '`auto`: rebase and fast-forward, a merge commit where the range holds merges. `pr`: the same, and a pull request is kept on the forge.',
+      }),
     }),
   ),
+  forge: optional(Forge),
   checkout: optional(Type.Literal('update', { description: 'Keep a checked-out remote in step after each landing.' })),
   setup: optional(Setup),
   checks: optional(Type.Array(Check, { maxItems: 50, description: 'All are required for landing, in this order.' })),
@@ -121,6 +147,12 @@ export const RepoAnswer = open(
     workItemPrefix: Type.String(),
     auth: Auth,
     merge: open({ strategy: Type.String() }),
+    forge: nullable(
+      open(
+        { kind: Type.String(), api: Type.String(), project: Type.String() },
+        'Where it keeps pull requests and statuses: as given, or as the address of the remote says.',
+      ),
+    ),
     checkout: nullable(Type.String()),
     setup: nullable(Type.Unknown()),
     checks: Type.Array(Type.Unknown()),

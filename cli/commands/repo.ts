@@ -16,6 +16,10 @@ interface ConfigOptions extends ClientOptions {
   checkout?: string;
   pipeline?: string;
   takeOver?: boolean;
+  forge?: string;
+  forgeApi?: string;
+  forgeProject?: string;
+  externalCheck?: string[];
 }
 
 interface AddOptions extends ConfigOptions {
@@ -41,7 +45,8 @@ async function addBody(id: string, options: AddOptions): Promise<Record<string, 
 /** What is given; `none` takes away what can be absent. */
 async function configBody(options: ConfigOptions): Promise<Record<string, unknown>> {
   return {
-    checks: options.check?.map((text) => ({ kind: 'command', ...parseNamedCommand(text) })),
+    checks: checksOf(options),
+    forge: forgeOf(options),
     merge: options.strategy === undefined ? undefined : { strategy: options.strategy },
     setup: unlessNone(options.setup, (text) => ({ command: splitWords(text) })),
     auth: options.auth === undefined ? undefined : { kind: options.auth, ref: options.authRef },
@@ -49,6 +54,29 @@ async function configBody(options: ConfigOptions): Promise<Record<string, unknow
     pipeline: await unlessNone(options.pipeline, readPipelineFile),
     takeOver: options.takeOver,
   };
+}
+
+/** Commands first, then what the forge says. */
+function checksOf({ check, externalCheck }: ConfigOptions): Record<string, unknown>[] | undefined {
+  if (check === undefined && externalCheck === undefined) return undefined;
+  return [
+    ...(check ?? []).map((text) => ({ kind: 'command', ...parseNamedCommand(text) })),
+    ...(externalCheck ?? []).map((text) => {
+      const [name = '', ...context] = text.split('=');
+      if (name === '' || context.length === 0) throw new UsageError(`--external-check ${text}: NAME=CONTEXT is needed`);
+      return { name, kind: 'external', context: context.join('=') };
+    }),
+  ];
+}
+
+/** Each part of it is needed, but for the address of the public ones. */
+function forgeOf({ forge, forgeApi, forgeProject }: ConfigOptions): Record<string, unknown> | null | undefined {
+  if (forge === 'none') return null;
+  if (forge === undefined) {
+    if (forgeApi === undefined && forgeProject === undefined) return undefined;
+    throw new UsageError('--forge-api and --forge-project need --forge KIND');
+  }
+  return { kind: forge, api: forgeApi, project: forgeProject };
 }
 
 function unlessNone<T>(text: string | undefined, read: (text: string) => T): T | null | undefined {
@@ -59,7 +87,11 @@ function unlessNone<T>(text: string | undefined, read: (text: string) => T): T |
 function withConfigOptions(command: Command): Command {
   return command
     .option('--check <name=command>', 'required for landing (again for more)', collect)
-    .option('--strategy <strategy>', 'auto, rebase-ff, merge or squash')
+    .option('--external-check <name=context>', 'required: a status of the forge, after the commands', collect)
+    .option('--strategy <strategy>', 'auto, rebase-ff, merge, squash or pr')
+    .option('--forge <kind>', 'github, gitea (also Forgejo) or gitlab; or none')
+    .option('--forge-api <url>', 'address of its API; not needed for github.com and gitlab.com')
+    .option('--forge-project <path>', 'owner/name there')
     .option('--setup <command>', 'run once per clone and per checked tree; or none')
     .option('--auth <kind>', 'none, token, ssh-key or helper')
     .option('--auth-ref <ref>', 'env:NAME or file:PATH')
@@ -68,6 +100,9 @@ function withConfigOptions(command: Command): Command {
     .option('--take-over', 'land on the remote although another instance does');
 }
 
+const checkText = ({ name, command, context }: RepoAnswer['checks'][number]): string =>
+  `${name}: ${command?.join(' ') ?? `${context ?? ''} of the forge`}`;
+
 function repoText(repo: RepoAnswer): string {
   const text = fields([
     ['repository', repo.id],
@@ -75,7 +110,8 @@ function repoText(repo: RepoAnswer): string {
     ['base', repo.base],
     ['work items', `${repo.workItemPrefix}-…`],
     ['strategy', repo.merge.strategy],
-    ['checks', repo.checks.map((check) => `${check.name}: ${check.command.join(' ')}`).join('; ') || 'none'],
+    ['forge', repo.forge === null ? 'none' : `${repo.forge.project} on ${repo.forge.kind} (${repo.forge.api})`],
+    ['checks', repo.checks.map(checkText).join('; ') || 'none'],
     ['setup', repo.setup?.command.join(' ') ?? 'none'],
     [
       'pipeline',

@@ -18,12 +18,9 @@ export function selectChecks(all: readonly CheckConfig[], names: readonly string
  * only where a check sees history; else the same content in another commit keeps its verdict.
  */
 export function configHash(checks: readonly CheckConfig[], setup: SetupConfig | null, commit: string): string {
-  const history = checks.some((check) => check.needsHistory);
+  const history = checks.some((check) => check.kind === 'command' && check.needsHistory);
   return contentId(
-    ...checks.flatMap((check) => [
-      ...[check.name, check.kind, strings(check.command), check.timeout, pairs(check.env)],
-      check.needsHistory ? 1 : 0,
-    ]),
+    ...checks.flatMap((check) => [check.name, check.kind, ...decisive(check)]),
     setup === null ? null : strings(setup.command),
     setup === null ? null : setup.timeout,
     setup === null ? null : strings(setup.cache),
@@ -31,6 +28,11 @@ export function configHash(checks: readonly CheckConfig[], setup: SetupConfig | 
     history ? commit : null,
   );
 }
+
+const decisive = (check: CheckConfig): (string | number)[] =>
+  check.kind === 'external'
+    ? [check.context, check.timeout]
+    : [strings(check.command), check.timeout, pairs(check.env), check.needsHistory ? 1 : 0];
 
 const strings = (list: readonly string[]): string => JSON.stringify(list);
 const pairs = (env: Readonly<Record<string, string>>): string =>

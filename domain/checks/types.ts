@@ -2,7 +2,10 @@ import type { LandingPlan } from '../merge-queue/types.js';
 
 /** Checks and verdicts. A verdict belongs to (tree, config hash): the same content checked the same way. */
 
-export interface CheckConfig {
+export type CheckConfig = CommandCheck | ExternalCheck;
+
+/** Run by us. */
+export interface CommandCheck {
   name: string;
   kind: 'command';
   /** argv, never a shell string. */
@@ -12,6 +15,16 @@ export interface CheckConfig {
   env: Record<string, string>;
   /** Gives the check a throw-away `.git` with history; its verdict key then includes the commit. */
   needsHistory: boolean;
+}
+
+/** Said by the forge: a status or a check on the commit that is put at a check ref. */
+export interface ExternalCheck {
+  name: string;
+  kind: 'external';
+  /** The forge's name of it. */
+  context: string;
+  /** Milliseconds without an end after which it is a fault. */
+  timeout: number;
 }
 
 /** Runs at most once per clone and per checked tree. */

@@ -5,8 +5,8 @@ import type { CheckoutBehind, Landed, Priority } from '../tasks.js';
 /** How a change becomes commits of base. */
 export type LandingStrategy = 'rebase-ff' | 'merge' | 'squash';
 
-/** `auto` is a merge where the range holds merges, else rebase-ff. */
-export type Strategy = 'auto' | LandingStrategy;
+/** `auto` is a merge where the range holds merges, else rebase-ff. `pr` is the same, and shown as a pull request. */
+export type Strategy = 'auto' | 'pr' | LandingStrategy;
 
 /** What makes an entry that entry: entry id = H(repo, base, task, generation, head, try). */
 export interface EntryIdentity {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino, type Logger } from 'pino';
+import { examineForge } from '../../activities/forge/index.js';
 import { adoptRemote, createGitReader, gitHostFor } from '../../activities/git/index.js';
 import { hostPaths } from '../../activities/paths.js';
 import { hashSecret, newSecret, SCOPES } from '../../api/auth.js';
@@ -62,6 +63,7 @@ export async function startApi(
     temporal: temporal.client,
     settings: parseSettings(env),
     adoptRemote: async (request) => adoptRemote(git, { ...request, instance: await instanceId(database.pool) }),
+    examineForge: async (repo) => examineForge(git.lookup, repo),
     gitReader: createGitReader(git),
     version: '0.0.0-test',
     allowedHosts: ['signalbox.test'],

@@ -64,7 +64,6 @@ const REQUESTS: Request[] = [
       ['auth.other', 1],
       ['merge', []],
       ['merge.strategy', 'fast'],
-      later('merge.strategy', 'pr'),
       ['checkout', 'always'],
       ['checkout', 'update', 422],
       ['setup', 'npm ci'],
@@ -74,8 +73,15 @@ const REQUESTS: Request[] = [
       ['checks[0].name', ''],
       ['checks[0].name', 7],
       ['checks[0].kind', 'manual'],
-      later('checks[0].kind', 'external'),
-      later('checks[0].context', 'build'),
+      ['checks[0].context', 'build'],
+      ...['ftp://forge.test', 'forge.test', 'https://a b', ''].map((api): Case => ['forge.api', api]),
+      ['forge.api', 'http://forge.test', 422],
+      ['forge.api', 'https://user:pass@forge.test', 422],
+      ['forge.kind', 'bitbucket'],
+      ['forge.project', 'web'],
+      ['forge.project', 'a/b/c', 422],
+      ['forge.project', '../web'],
+      ['forge.other', 1],
       ['checks[0].command', 'npm test'],
       ['checks[0].command', ['a\u0000b']],
       ['checks[0].command', undefined],
@@ -321,7 +327,12 @@ function set(body: Record<string, unknown>, field: string, value: unknown): void
   keys.slice(0, -1).forEach((key, i) => {
     const list = /^\d+$/.test(keys[i + 1] ?? '');
     const fresh = key === '0' && keys[0] === 'checks' ? { name: 'lint', command: ['true'] } : list ? [] : {};
-    at[key] ??= keys[i] === 'auth' ? { kind: 'token' } : keys[i] === 'setup' ? { command: ['true'] } : fresh;
+    const known: Record<string, object> = {
+      auth: { kind: 'token' },
+      setup: { command: ['true'] },
+      forge: { kind: 'github', project: 'acme/web' },
+    };
+    at[key] ??= known[key] ?? fresh;
     at = at[key] as Record<string, unknown>;
   });
   at[keys.at(-1) ?? ''] = value;

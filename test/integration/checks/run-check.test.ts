@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkRunId, runCheck } from '../../../activities/checks/run-check.js';
-import type { CheckConfig, CheckRunResult } from '../../../domain/checks/types.js';
+import type { CommandCheck, CheckRunResult } from '../../../domain/checks/types.js';
 import { getJob } from '../../../store/jobs.js';
 import { updateRepo } from '../../../store/repos.js';
 import type { CheckInput } from '../../../workflows/activities.js';
@@ -16,14 +16,14 @@ beforeAll(async () => {
 });
 afterAll(() => w.end());
 
-const check = (name: string, script: string, more: Partial<CheckConfig> = {}): CheckConfig => ({
+const check = (name: string, script: string, more: Partial<CommandCheck> = {}): CommandCheck => ({
   ...{ name, kind: 'command', command: ['sh', '-c', script], timeout: 20_000, env: {}, needsHistory: false },
   ...more,
 });
 
 let n = 0;
 async function run(
-  checks: CheckConfig[],
+  checks: CommandCheck[],
   setup: string | null = null,
 ): Promise<{ result: CheckRunResult; id: string }> {
   const command = ['sh', '-c', setup ?? ''];

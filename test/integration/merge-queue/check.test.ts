@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CheckStep } from '../../../domain/checks/external.js';
 import type { CheckRunResult } from '../../../domain/checks/types.js';
 import type { check } from '../../../workflows/check.js';
 import { checkWorkflowId, verdictKey } from '../../../workflows/ids.js';
-import { subscribe } from '../../../workflows/messages.js';
+import type { StatusReading } from '../../../domain/forges.js';
+import { statusNews, subscribe } from '../../../workflows/messages.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
 import { keepHistory } from './histories.js';
 import { Outside } from './outside.js';
@@ -27,7 +29,19 @@ const RED: CheckRunResult = {
 };
 const FAULT: CheckRunResult = { kind: 'fault', reason: 'timed out' };
 
-async function run(tree: string, runs: CheckRunResult[], maxAttempts = 2) {
+interface More {
+  maxAttempts?: number;
+  steps?: CheckStep[];
+  backoffBase?: number;
+  /** Done once it runs. */
+  meanwhile?: (workflowId: string) => Promise<void>;
+}
+
+async function run(
+  tree: string,
+  runs: CheckRunResult[],
+  { maxAttempts = 2, steps, backoffBase = 100, meanwhile }: More = {},
+) {
   outside.checkRuns = runs;
   outside.runsSeen = [];
   outside.verdicts = [];
@@ -43,12 +57,14 @@ async function run(tree: string, runs: CheckRunResult[], maxAttempts = 2) {
         ...{ key: verdictKey(repo, tree, 'cfg'), repo, tree, configHash: 'cfg', checks: null },
         source: { kind: 'base', branch: 'main', commit: 'c' },
         ...{ queuePrefix: temporal.queuePrefix, subscribers: [first ?? ''] },
-        settings: { hostStale: 30_000, backoffBase: 100, backoffMax: 200, maxAttempts },
+        ...(steps && { steps }),
+        settings: { hostStale: 30_000, backoffBase, backoffMax: 2 * backoffBase, maxAttempts },
       },
     ],
     signal: subscribe,
     signalArgs: [{ workflowId: second ?? '' }],
   });
+  await meanwhile?.(workflowId);
   const verdict = await handle.result();
   for (const l of listeners) expect(await l.result()).toEqual(verdict);
   return { verdict, workflowId };
@@ -72,4 +88,62 @@ test('a fault is tried again, is never red, and is told when it stays', async ()
   expect((await run('t4', [FAULT])).verdict).toMatchObject({ verdict: 'green' });
   expect((await run('t5', [FAULT, FAULT])).verdict).toMatchObject({ verdict: 'fault', reason: 'timed out' });
   expect(outside.verdicts).toMatchObject([{ verdict: 'fault' }]);
+});
+
+const said = (state: 'pending' | 'success' | 'failure' | 'lost', description = ''): StatusReading => ({
+  ...{ state, description, url: 'https://ci.test/7' },
+});
+const external = (timeout = 60_000): CheckStep => ({
+  kind: 'external',
+  check: { name: 'ci', kind: 'external', context: 'build', timeout },
+});
+const commands = (...checks: string[]): CheckStep => ({ kind: 'commands', checks });
+
+function forgeSays(...readings: (StatusReading | Error)[]): void {
+  outside.readings = readings;
+  outside.looks = 0;
+}
+
+test('external checks take their turn between commands, and are looked at again until they have ended', async () => {
+  forgeSays({ state: 'absent' }, new Error('the forge is down'), said('pending', 'building'), said('success'));
+  const steps = [commands('lint', 'unit'), external(), commands('after')];
+  const { verdict, workflowId } = await run('x1', [RED], { steps });
+  expect(verdict).toMatchObject({ verdict: 'green', flaky: true });
+  expect([outside.runsSeen, outside.looks]).toEqual([[1, 2, 4], 4]);
+  expect(outside.checkRefs).toEqual(new Set());
+  await keepHistory(temporal, workflowId, 'check-external');
+});
+
+test('what the forge calls red is red at once, with its words', async () => {
+  forgeSays(said('failure', '3 tests failed'));
+  const { verdict } = await run('x2', [], { steps: [external(), commands('after')] });
+  const tail = 'build: failure\n3 tests failed\nhttps://ci.test/7';
+  expect(verdict).toMatchObject({ verdict: 'red', failed: { name: 'ci', command: [], exitCode: null, tail } });
+  expect([outside.runsSeen, outside.looks, outside.checkRefs.size]).toEqual([[], 1, 0]);
+});
+
+test('a forge that says nothing in time, or ends without a verdict, is a fault and never a red', async () => {
+  forgeSays(said('pending', 'queued'));
+  const late = await run('x3', [], { steps: [external(300)], maxAttempts: 1 });
+  expect(late.verdict).toMatchObject({ verdict: 'fault', failed: null });
+  expect(late.verdict.reason).toBe('the check ci did not end in time; last seen: pending: queued');
+  forgeSays(said('lost', 'cancelled'), said('success'));
+  expect((await run('x4', [], { steps: [external()] })).verdict).toMatchObject({ verdict: 'green' });
+  expect(outside.checkRefs).toEqual(new Set());
+});
+
+test('news from a hook is looked into at once', async () => {
+  forgeSays({ state: 'absent' }, said('success'));
+  const began = Date.now();
+  const { verdict } = await run('x5', [], {
+    ...{ steps: [external(600_000)], backoffBase: 300_000 },
+    meanwhile: async (workflowId) => {
+      const workflow = temporal.client.workflow.getHandle(workflowId);
+      while (outside.looks === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await workflow.signal(statusNews, { id: 'another commit' });
+      await workflow.signal(statusNews, { id: 'c' });
+    },
+  });
+  expect(verdict).toMatchObject({ verdict: 'green' });
+  expect([outside.looks, Date.now() - began < 60_000]).toEqual([2, true]);
 });

@@ -26,7 +26,14 @@ import type {
   QueueBlock,
 } from '../../../domain/merge-queue/types.js';
 import type { Priority } from '../../../domain/tasks.js';
-import type { CheckInput, CheckRequest, MergeQueueInput, QueueRecord } from '../../../workflows/activities.js';
+import type { StatusReading } from '../../../domain/forges.js';
+import type {
+  CheckInput,
+  CheckRequest,
+  ExternalLook,
+  MergeQueueInput,
+  QueueRecord,
+} from '../../../workflows/activities.js';
 import { hostQueue, mergeQueueWorkflowId, taskWorkflowId } from '../../../workflows/ids.js';
 import { enqueue, gateChanged } from '../../../workflows/messages.js';
 import type { connectTemporal } from '../../support/temporal.js';
@@ -61,6 +68,11 @@ export class Outside {
   /** Answers of runCheck, in turn; then green. */
   checkRuns: CheckRunResult[] = [];
   runsSeen: number[] = [];
+  /** What the forge says, in turn; the last for ever. An error = it cannot be asked. */
+  readings: (StatusReading | Error)[] = [];
+  looks = 0;
+  /** Workflow ids whose check ref is on the remote. */
+  checkRefs = new Set<string>();
   /** Instead of the rows in memory. */
   private readonly rowsOf: Record<string, (...args: never[]) => Promise<unknown>>;
   strategy: LandingPlan['strategy'] = 'merge';
@@ -227,6 +239,20 @@ export class Outside {
         this.landed.push({ entry: plan.entry.entry, from, to: Date.now() });
         if (death === 'after') throw ApplicationFailure.create({ message: 'the worker died', nonRetryable: true });
         return { kind: 'landed', landing: this.landing(plan) };
+      },
+      putExternalCheck: ({ key, source }: CheckInput) => {
+        this.checkRefs.add(key);
+        return Promise.resolve({ kind: 'put', commit: source.kind === 'plan' ? source.plan.commit : source.commit });
+      },
+      readExternalCheck: (): Promise<ExternalLook> => {
+        this.looks += 1;
+        const next = (this.readings.length > 1 ? this.readings.shift() : this.readings[0]) ?? { state: 'absent' };
+        if (!(next instanceof Error)) return Promise.resolve({ kind: 'read', reading: next });
+        throw ApplicationFailure.create({ message: next.message, nonRetryable: true });
+      },
+      dropExternalChecks: ({ key }: CheckInput) => {
+        this.checkRefs.delete(key);
+        return Promise.resolve();
       },
       fenceLanding: (_repo: string, _base: string, plan: LandingPlan | null): Promise<FenceResult> => {
         this.fences.push(plan?.entry.entry ?? '');

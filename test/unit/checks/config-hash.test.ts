@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { configHash, selectChecks } from '../../../domain/checks/config-hash.js';
-import type { CheckConfig, SetupConfig } from '../../../domain/checks/types.js';
+import type { CommandCheck, SetupConfig } from '../../../domain/checks/types.js';
 
-const check: CheckConfig = {
+const check: CommandCheck = {
   ...{ name: 'unit', kind: 'command', command: ['npm', 'test'], timeout: 1000, env: { A: '1', B: '2' } },
   needsHistory: false,
 };
 const setup: SetupConfig = { command: ['npm', 'ci'], timeout: 1000, cache: ['n'], cacheKey: ['k'] };
-const hash = (over: Partial<CheckConfig> = {}, s: SetupConfig | null = setup, commit = 'c1'): string =>
+const hash = (over: Partial<CommandCheck> = {}, s: SetupConfig | null = setup, commit = 'c1'): string =>
   configHash([{ ...check, ...over }], s, commit);
 
 test('every field that can change a verdict changes the hash', () => {
