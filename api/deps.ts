@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Pool } from 'pg';
 import type { AuditHistory } from '../domain/merge-queue/audit-types.js';
+import type { LandingStrategy } from '../domain/merge-queue/types.js';
 import type { FoundLandings } from '../domain/merge-queue/rebuild.js';
 import type { Repo, RepoAuth, RepoFacts } from '../domain/repos.js';
 import type { Settings } from '../domain/settings.js';
@@ -27,6 +28,18 @@ export type AdoptRemote = (request: {
  */
 export type ExamineForge = (repo: Pick<Repo, 'remote' | 'base' | 'config'>) => Promise<void>;
 
+export interface MergePreview {
+  /** Where base is. */
+  base: string;
+  head: string;
+  kind: 'clean' | 'conflict' | 'contained';
+  paths: string[];
+  hunks: string;
+  strategy: LandingStrategy;
+  /** Of base after the landing; null where there is a conflict. */
+  tree: string | null;
+}
+
 /** Reads content of a repository from its remote, through a gate that no agent can write. */
 export interface GitReader {
   /** The blob at `path` in commit `sha`; null when the commit has no such file. Throws `not-found` for the commit. */
@@ -35,6 +48,11 @@ export interface GitReader {
   baseFile(repo: Repo, path: string): Promise<Buffer | null>;
   /** What commit `head` changes since it left commit `base` (three dots), as a unified diff without external drivers. */
   diff(repo: Repo, head: string, base: string): Promise<string>;
+  /**
+   * What landing the head of a work item now would come to. Throws `not-found`, `not-acceptable` for what would be
+   * refused, `git-infrastructure`, `gate-busy`.
+   */
+  mergePreview(repo: Repo, work: { workItem: string; head: string }): Promise<MergePreview>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
   /**

@@ -15,6 +15,7 @@ import { useHostCheck } from './hosts.js';
 import { useIdempotency } from './idempotency.js';
 import { useOpenApi } from './openapi.js';
 import { agentProfileRoutes } from './routes/agent-profiles.js';
+import { conflictRoutes } from './routes/conflicts.js';
 import { decisionRoutes } from './routes/decisions.js';
 import { eventRoutes } from './routes/events.js';
 import { gateRoutes } from './routes/gates.js';
@@ -85,6 +86,7 @@ export async function createServer(given: ApiDeps): Promise<App> {
       checkRoutes,
       mergeQueueRoutes,
       landingRoutes,
+      conflictRoutes,
       gateRoutes,
       eventRoutes,
       operationsRoutes,

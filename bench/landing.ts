@@ -16,6 +16,7 @@ import type { EnqueueRequest, Landing } from '../domain/merge-queue/types.js';
 import type { Repo } from '../domain/repos.js';
 import { bareWay, benchGit, worktreeWay, type Way } from './baselines.js';
 import { countArgument, median, percentile, printResult, round, timed } from './figures.js';
+import { benchRepo } from './repo-row.js';
 import { createSynthetic, type Synthetic } from './synthetic-repository.js';
 
 const FILES = 20_000;
@@ -61,7 +62,7 @@ try {
 async function ourWay({ remote, heads }: Synthetic): Promise<Way> {
   const base = await benchGit(remote, 'rev-parse', 'refs/heads/main');
   await benchGit(remote, 'update-ref', 'refs/signalbox/tip/main', base);
-  const repo = repoRow(remote, base);
+  const repo = benchRepo(remote, base);
   const host = createGitHost({ paths: hostPaths(path.join(dir, 'host')), lookup: (name) => process.env[name] });
   const landed: Landing[] = [];
   const records = memoryRecords(repo, landed);
@@ -122,26 +123,5 @@ function requestFor(n: number, head: string): EnqueueRequest {
     title: `Work ${n}`,
     priority: 'normal',
     enqueuedAt: '2026-01-01T00:00:00Z',
-  };
-}
-
-function repoRow(remote: string, adoptedAt: string): Repo {
-  return {
-    id: 'bench',
-    remote,
-    remoteKey: remote,
-    base: 'main',
-    prefix: 'ET',
-    config: {
-      auth: { kind: 'none', ref: null },
-      merge: { strategy: 'merge' },
-      checkout: null,
-      setup: null,
-      checks: [],
-      pipeline: null,
-    },
-    facts: { headsPrefix: 'refs/signalbox/heads/', tipPrefix: 'refs/signalbox/tip/', local: true, checkedOut: false },
-    adoptedAt,
-    createdAt: '2026-01-01T00:00:00Z',
   };
 }

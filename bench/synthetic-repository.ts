@@ -18,10 +18,16 @@ export interface Synthetic {
   heads: Head[];
 }
 
-export async function createSynthetic(remote: string, files: number, branches: number): Promise<Synthetic> {
+/** `sharing`: every so-many-th branch changes one more file, the same for all of them; 0 = none does. */
+export async function createSynthetic(
+  remote: string,
+  files: number,
+  branches: number,
+  sharing = 0,
+): Promise<Synthetic> {
   await execa('git', ['init', '-q', '--bare', '-b', 'main', remote]);
   const child = execa('git', ['-C', remote, 'fast-import', '--quiet'], {
-    input: [...stream(files, branches)].join(''),
+    input: [...stream(files, branches, sharing)].join(''),
   });
   await child;
   await execa('git', ['-C', remote, 'repack', '-adq']);
@@ -34,7 +40,7 @@ export async function createSynthetic(remote: string, files: number, branches: n
   return { remote, heads };
 }
 
-function* stream(files: number, branches: number): Generator<string> {
+function* stream(files: number, branches: number, sharing: number): Generator<string> {
   yield 'commit refs/heads/main\nmark :1\ncommitter Bench <bench@localhost> 1700000000 +0000\ndata 5\nstart\n';
   for (let i = 0; i < files; i++) yield file(i, 'start');
   for (let b = 0; b < branches; b++) {
@@ -42,6 +48,7 @@ function* stream(files: number, branches: number): Generator<string> {
     yield `\ncommit refs/heads/work-${b}\ncommitter Bench <bench@localhost> ${1700000100 + b} +0000\n`;
     yield `data ${message.length}\n${message}\nfrom :1\n`;
     for (let i = 0; i < CHANGED; i++) yield file((b * CHANGED + i) % files, message);
+    if (sharing > 0 && b % sharing === 0) yield file(files - 1, message);
   }
 }
 

@@ -5,7 +5,7 @@
 import pg from 'pg';
 import { execute, json, lock, query, toStoreError, type Db, type Tx } from './db.js';
 
-export type EventKind = 'task' | 'merge-queue' | 'freeze';
+export type EventKind = 'task' | 'workspace' | 'merge-queue' | 'freeze';
 
 export interface StoredEvent {
   /** Also the id of the SSE event. */
@@ -13,7 +13,7 @@ export interface StoredEvent {
   at: string;
   kind: EventKind;
   repo: string;
-  /** `web/ET-012` of a task, `web/main` of a merge queue, `web` of a freeze. */
+  /** `web/ET-012` of a task or its work, `web/main` of a merge queue, `web` of a freeze. */
   subject: string;
   data: Record<string, unknown>;
 }

@@ -8,6 +8,7 @@ import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js'
 import type { CheckStep } from '../domain/checks/external.js';
 import type { CheckRunResult, CheckSource, ExternalCheck, Verdict } from '../domain/checks/types.js';
 import type { StatusReading } from '../domain/forges.js';
+import type { ScanReport } from '../domain/conflicts/types.js';
 import type { QueueState, QueueTimes } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
@@ -160,6 +161,11 @@ export interface GitActivities {
   readExternalCheck(input: CheckInput, check: ExternalCheck, commit: string): Promise<ExternalLook>;
   /** Takes the check ref away where it still holds that content; nobody waits any more. */
   dropExternalChecks(input: CheckInput): Promise<void>;
+  /**
+   * Looks at the live work of a base branch: what does not merge is kept, flagged and told. `report` null: a later scan
+   * has done it. Safe to repeat.
+   */
+  predictConflicts(repo: string, base: string): Promise<{ baseOid: string; report: ScanReport | null }>;
   /** Ends the processes of a run now. */
   stopRun(runId: string, reason: string): Promise<void>;
   /** Deletes clone and run directories of a task that is over. */

@@ -52,7 +52,11 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const { repo, base, queuePrefix } = input;
   let times = input.settings;
   // A state carried over from an earlier version may lack what came since.
-  let state: QueueState = { ...emptyQueue(repo, base), ...input.state, aging: patched('aging') };
+  let state: QueueState = {
+    ...emptyQueue(repo, base),
+    ...input.state,
+    ...{ aging: patched('aging'), conflicts: patched('conflicts') },
+  };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
   const scopes = new Map<number, CancellationScope>();
   const alarm = new Alarm(`next look at ${base}`, () => inbox.push({ kind: 'tick' }));
@@ -148,6 +152,11 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
         const result = await at.fenceLanding(repo, base, command.plan);
         sayIfBehind(command.task, result);
         return { kind: 'fenced', call: id, result };
+      }
+      case 'predict': {
+        const at = gitOn(queuePrefix, command.host, `predict conflicts with ${base}`, 'predict');
+        const { baseOid } = await at.predictConflicts(repo, base);
+        return { kind: 'predicted', call: id, baseOid };
       }
       case 'readGates':
         return { kind: 'gatesRead', call: id, gates: await records(queuePrefix, 'pauses and freezes').readGates(repo) };

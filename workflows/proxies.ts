@@ -34,6 +34,17 @@ const PUBLISH: ActivityOptions = {
 };
 
 /**
+ * Seconds of reading; nobody waits for it, and the next one makes up for one that failed. Its host may be gone, so it is
+ * not left in line for ever.
+ */
+const PREDICT: ActivityOptions = {
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '10m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
+};
+
+/**
  * The wall limit of a run is the shim's, so this timeout only has to be longer than any of them. Heartbeats are most of
  * the bill: 5 min. A lost worker is tried again at once, since the run goes on without it and is adopted. Cancellation
  * is asked for and not waited for: a run is ended by `stopRun`, and its host may be gone.
@@ -71,10 +82,11 @@ const BEST_EFFORT: ActivityOptions = {
 export const records = (queuePrefix: string, summary: string): RecordActivities =>
   proxyActivities<RecordActivities>({ ...RECORDS, taskQueue: controlQueue(queuePrefix), summary });
 
-type GitClass = 'git' | 'publish' | 'stop' | 'best-effort';
+type GitClass = 'git' | 'publish' | 'predict' | 'stop' | 'best-effort';
 const GIT_CLASSES: Record<GitClass, ActivityOptions> = {
   git: GIT,
   publish: PUBLISH,
+  predict: PREDICT,
   stop: STOP,
   'best-effort': BEST_EFFORT,
 };

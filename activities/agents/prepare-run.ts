@@ -2,12 +2,14 @@
 import { rm } from 'node:fs/promises';
 import type { AgentProfile, RunOutcome } from '../../domain/agents/types.js';
 import { promptText } from '../../domain/agents/prompt.js';
+import type { ConflictFlag, Obstacle } from '../../domain/conflicts/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { taskName } from '../../domain/tasks.js';
 import { findProfile } from '../../store/agent-profiles.js';
 import { lastRunStart, type RunStart } from '../../store/run-keys.js';
 import { getTask, type Task } from '../../store/tasks.js';
+import { flagOf } from '../../store/conflicts.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
 import { bundleBase } from '../git/clone.js';
 import { baseEnvironment, type AgentHost } from './host.js';
@@ -40,7 +42,8 @@ export async function prepareRun(host: AgentHost, repo: Repo, input: RunAgentInp
   // Also what a git that was killed left there, else it would stop every later try.
   for (const name of [files.bundle, `${files.bundle}.lock`]) await rm(name, { recursive: true, force: true });
   const bundle = await bundleBase(host.git, repo, files.bundle, note.base);
-  writeWhole(files.prompt, promptText(promptInput(task, input)));
+  const flag = await flagOf(host.pool, run.repo, run.workItem);
+  writeWhole(files.prompt, promptText({ ...promptInput(task, input), predicted: predictedFor(input, flag) }));
   const env = agentEnvironment(host, input, profile, bundle.base);
   const spec: SupervisedSpec = {
     runId: run.runId,
@@ -78,6 +81,10 @@ async function endOtherRuns(host: AgentHost, { run }: RunAgentInput): Promise<vo
     if (here) await killTree(host.paths.run(other));
   }
 }
+
+/** Nothing to mend for whoever may not commit, and nothing new after the conflict itself. */
+const predictedFor = ({ stage, feedback }: RunAgentInput, flag: ConflictFlag | null): Obstacle[] =>
+  stage.commits === 'forbidden' || feedback.some(({ kind }) => kind === 'conflict') ? [] : (flag?.against ?? []);
 
 const promptInput = (task: Task, input: RunAgentInput) => ({
   task: taskName(task.repo, task.workItem),

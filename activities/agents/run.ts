@@ -4,9 +4,10 @@
  *
  *   claim the fence → (stored report? that) → prepare → start once or attach → wait → take over → store, give the slot on
  */
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { CancelledFailure } from '@temporalio/common';
-import { Context } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
 import type { RunReport } from '../../domain/agents/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
@@ -15,6 +16,7 @@ import { getRepo } from '../../store/repos.js';
 import { findProfile } from '../../store/agent-profiles.js';
 import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
+import { scanConflicts } from '../git/predict.js';
 import { claimRun, finishRun, getRun, noteRunStarted, type Run } from '../../store/runs.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { RunAgentInput } from '../../workflows/activities.js';
@@ -28,6 +30,8 @@ import { OVERDUE_MS, probe, probeAfterStart, startOrAttach, stop, waitForEnd, ty
 import { newKey } from './warrant.js';
 
 const LOOK_MS = 10_000;
+/** Of a run that is over, for its successor. */
+const SCAN_PATIENCE_MS = 10_000;
 
 const superseded = (runId: string): SignalboxError =>
   new SignalboxError('superseded', `another attempt owns the run ${runId}, or it is over`);
@@ -52,8 +56,22 @@ export async function runAgent(host: AgentHost, input: RunAgentInput): Promise<R
     crashPoint('run-before-store');
     const report = await store(host, run, settled);
     crashPoint('run-after-store');
+    if (report.head !== input.head) await lookForConflicts(host, repo);
     return report;
   });
+}
+
+/** A new head: whether it merges is known to the next prompt. Only a help, so nothing hangs on it. */
+async function lookForConflicts(host: AgentHost, { id, base }: Repo): Promise<void> {
+  const patience = AbortSignal.timeout(SCAN_PATIENCE_MS);
+  const looked: Promise<void> = scanConflicts(host.git, host.pool, id, base).then(
+    () => undefined,
+    // Its fault is in the row of the scan, unless that cannot be written either.
+    (err: unknown) => {
+      log.warn('conflicts were not looked for', { repo: id, base, err: String(err) });
+    },
+  );
+  await Promise.race([looked, once(patience, 'abort')]);
 }
 
 /** Starts the run unless that was done before; gives a result only when it cannot be started. */

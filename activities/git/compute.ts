@@ -126,7 +126,7 @@ async function finish(
 type Merged = { kind: 'merged'; tree: string } | { kind: 'conflict'; conflict: ConflictFacts };
 
 async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: string | null): Promise<Merged> {
-  const config = attributes === null ? [] : [`core.attributesFile=${attributesPath(gate, attributes)}`];
+  const config = attributes === null ? [] : [`core.attributesFile=${attributesPath(gate.dir, attributes)}`];
   const args = ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs];
   const result = await gate.run(args, { config, answers: [0, 1] });
   const [tree = '', ...rest] = result.stdout.split('\0');
@@ -135,7 +135,7 @@ async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: 
   return { kind: 'conflict', conflict: { paths: paths.slice(0, 200), hunks: await conflictHunks(gate, tree, paths) } };
 }
 
-const attributesPath = (gate: Gate, oid: string): string => path.join(gate.dir, 'attributes', oid);
+export const attributesPath = (gateDir: string, oid: string): string => path.join(gateDir, 'attributes', oid);
 
 /** The attributes that merges onto this commit use, as a file of the gate named by its blob oid; null if none. */
 export async function baseAttributes(gate: Gate, commit: string): Promise<string | null> {
@@ -143,7 +143,7 @@ export async function baseAttributes(gate: Gate, commit: string): Promise<string
   const text = shown?.type === 'blob' ? mergeAttributes(shown.bytes.toString('utf8')) : null;
   if (text === null) return null;
   const oid = await gate.text(['hash-object', '-t', 'blob', '--stdin'], { input: text });
-  const file = attributesPath(gate, oid);
+  const file = attributesPath(gate.dir, oid);
   const there = await access(file).then(
     () => true,
     () => false,

@@ -6,6 +6,7 @@ import type { HostPaths } from '../paths.js';
 import type { SecretLookup } from './auth.js';
 import { createGitHost, type GitHost } from './host.js';
 import { createLandings } from './landing.js';
+import { scanConflicts } from './predict.js';
 import { landingRecords } from './records.js';
 
 export { adoptRemote } from './adopt.js';
@@ -31,12 +32,14 @@ export function gitHostFor(deps: Pick<GitDeps, 'paths' | 'lookup'>): GitHost {
 /** All git activities but those about runs, which the agents folder has. */
 export function createGitActivities(
   deps: GitDeps,
-): Pick<GitActivities, 'prepareLanding' | 'publishLanding' | 'fenceLanding'> {
-  const landings = createLandings(gitHostFor(deps), landingRecords(deps.pool), stopRequested);
+): Pick<GitActivities, 'prepareLanding' | 'publishLanding' | 'fenceLanding' | 'predictConflicts'> {
+  const host = gitHostFor(deps);
+  const landings = createLandings(host, landingRecords(deps.pool), stopRequested);
   return {
     prepareLanding: (...args) => beating(() => landings.prepareLanding(...args)),
     publishLanding: (...args) => beating(() => landings.publishLanding(...args)),
     fenceLanding: (...args) => beating(() => landings.fenceLanding(...args)),
+    predictConflicts: (repo, base) => beating(() => scanConflicts(host, deps.pool, repo, base)),
   };
 }
 

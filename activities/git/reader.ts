@@ -7,6 +7,7 @@ import type { Repo } from '../../domain/repos.js';
 import { readHistory, type HistoryRequest } from './audit.js';
 import { hasObject, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
+import { previewLanding, type MergePreview } from './preview.js';
 import { findLandings } from './rebuild.js';
 import { baseRef, fetchRefs, listRemote, openRemote, readRemote } from './remote.js';
 
@@ -17,6 +18,11 @@ export interface GitReader {
   baseFile(repo: Repo, path: string): Promise<Buffer | null>;
   /** What `head` changes since it left `base` (three dots), as a unified diff without external drivers. */
   diff(repo: Repo, head: string, base: string): Promise<string>;
+  /**
+   * What landing the head of a work item now would come to. Throws `not-found`, `not-acceptable` for what would be
+   * refused, `git-infrastructure`, `gate-busy`.
+   */
+  mergePreview(repo: Repo, work: { workItem: string; head: string }): Promise<MergePreview>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
   /** What the audit needs of the remote. Throws `not-found` without the branch, `not-acceptable` for a wrong `since`. */
@@ -47,6 +53,7 @@ export function createGitReader(host: GitHost): GitReader {
         const args = ['diff', '--no-ext-diff', '--no-textconv', '--no-color', '--end-of-options', `${base}...${head}`];
         return (await gate.run(args)).stdout;
       }),
+    mergePreview: (repo, work) => previewLanding(host, repo, work),
     tip: async (repo, branch) => {
       const ref = `refs/heads/${branch}`;
       const remote = await openRemote(host, repo.remote, repo.config.auth);

@@ -15,7 +15,8 @@ export function eventRoutes(app: App, deps: ApiDeps): void {
       config: { scope: 'tasks:read', tickets: true },
       schema: {
         tags: ['events'],
-        summary: 'Changes of tasks, merge queues and freezes as server-sent events; `Last-Event-ID` resumes',
+        summary:
+          'Changes of tasks, predicted conflicts of their work, merge queues and freezes as server-sent events; `Last-Event-ID` resumes',
         querystring: EventsQuery,
         security: [{ bearer: [] }, { ticket: [] }],
       },

@@ -8,8 +8,10 @@ import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { repoOf, taskOf } from '../lookups.js';
 import { explainTask } from '../explain.js';
+import { mergePreview } from '../merge-preview.js';
 import { decodeIdCursor, DEFAULT_LIMIT, page } from '../pages.js';
 import { showCheck, showRun } from '../run-answers.js';
+import { MergePreview } from '../schemas/conflicts.js';
 import { TaskParams } from '../schemas/common.js';
 import { ArtifactParams, ArtifactQuery, DiffQuery, Explanation, PageQuery, Timeline } from '../schemas/tasks.js';
 import { CheckList, RunList } from '../schemas/system.js';
@@ -108,6 +110,22 @@ export function taskReadRoutes(app: App, deps: ApiDeps): void {
       const content = await deps.gitReader.artifact(repo, sha, path);
       if (content === null) throw new SignalboxError('not-found', `there is no ${path} in ${sha}`);
       return sendText(reply.header('x-signalbox-path', encodeURI(path)).header('x-signalbox-sha', sha), content);
+    },
+  );
+  app.get(
+    '/api/tasks/:repo/:workItem/merge-preview',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'What landing the task’s branch now would come to; says why where that cannot be told',
+        params: TaskParams,
+        response: { 200: MergePreview },
+      },
+    },
+    async (request) => {
+      const task = await taskOf(deps, request.params);
+      return mergePreview(deps, await repoOf(deps, task.repo), task);
     },
   );
   app.get(

@@ -3,6 +3,7 @@ import { usageProblem, type CommandContext } from '../context.js';
 import { registerAgentProfileCommands } from './agent-profile.js';
 import { registerAuditCommand, registerRebuildCommand } from './audit.js';
 import { registerCheckCommands } from './check.js';
+import { registerConflictsCommand } from './conflicts.js';
 import { registerEntryCommands } from './entry.js';
 import { registerHostsCommand } from './hosts.js';
 import { registerQueueCommands } from './queue.js';
@@ -32,6 +33,7 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerCheckCommands(program, context);
   registerQueueCommands(program, context);
   registerEntryCommands(program, context);
+  registerConflictsCommand(program, context);
   registerAuditCommand(program, context);
   registerRebuildCommand(program, context);
   registerHostsCommand(program, context);

@@ -7,6 +7,7 @@ import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
 import { explainText, taskRoute, taskTable, taskText, waitText, whatToType, type ExplainAnswer } from '../task-text.js';
 import { readPipelineFile } from '../pipeline-file.js';
+import { previewText, type PreviewAnswer } from '../preview-text.js';
 import { collect } from '../words.js';
 import { registerTaskDecisions } from './task-decisions.js';
 import { descriptionOf, registerTaskRecords } from './task-records.js';
@@ -113,6 +114,14 @@ export function registerTaskCommands(program: Command, context: CommandContext):
         const diff = await client.text(taskRoute(name, 'diff'), { against: 'base' });
         if (json) show({ diff }, () => '');
         else write(plain(diff));
+      }),
+    );
+  clientCommand(task, 'preview', 'what landing a task now would come to')
+    .argument('<task>', 'like web/ET-012')
+    .action((name: string, options: ClientOptions) =>
+      withClient(context, options, async ({ client, show }) => {
+        const preview = await client.get<PreviewAnswer>(taskRoute(name, 'merge-preview'));
+        show(preview, () => previewText(preview));
       }),
     );
   clientCommand(task, 'artifact', 'the document that a stage of a task wrote')

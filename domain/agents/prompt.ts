@@ -1,4 +1,5 @@
 /** The prompt file of a run. Title and description are the user's words, unchanged; everything else has a heading. */
+import type { Obstacle } from '../conflicts/types.js';
 import type { Feedback } from './types.js';
 
 export interface PromptInput {
@@ -14,6 +15,8 @@ export interface PromptInput {
   base: string;
   commits: 'required' | 'optional' | 'forbidden';
   feedback: Feedback[];
+  /** What the branch does not merge with as things are; absent = nothing is known. */
+  predicted?: readonly Obstacle[];
 }
 
 const COMMITS = {
@@ -31,7 +34,8 @@ export function promptText(input: PromptInput): string {
     COMMITS[input.commits],
   ];
   const stage = `## Stage: ${input.stage}\n\n${instructions.filter((line) => line !== null).join('\n\n')}`;
-  const parts = [`# ${input.title}`, input.description, stage, ...input.feedback.map(section)];
+  const { feedback, predicted = [] } = input;
+  const parts = [`# ${input.title}`, input.description, stage, ...feedback.map(section), predictedSection(predicted)];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
@@ -59,6 +63,18 @@ function section(f: Feedback): string {
         fenced(f.tail),
       ].join('\n\n');
   }
+}
+
+/** A conflict that the queue has not met yet. */
+function predictedSection(against: readonly Obstacle[]): string {
+  if (against.length === 0) return '';
+  const lines = against.map(({ kind, name, oid, paths }) => {
+    const what = kind === 'base' ? `\`origin/${name}\`, which is at \`${oid}\`` : `the work of ${name} (\`${oid}\`)`;
+    const when = kind === 'base' ? ': merge it and resolve' : ', which is ahead in the merge queue and not here yet';
+    return `- ${what}${when}: ${paths.map((path) => `\`${path}\``).join(', ')}`;
+  });
+  const head = 'As things are, this branch will not merge when it is to land. Mend it while you are at it:';
+  return `## Predicted conflict\n\n${head}\n\n${lines.join('\n')}`;
 }
 
 /** A code block that no line of the text can close. */

@@ -1,5 +1,5 @@
 /** What the queue does next, given where it stands: the second half of every reducer step. */
-import { backoff, calling, dropCalls, due, openCall, putBack, type Draft } from './draft.js';
+import { backoff, calling, dropCalls, dropPrediction, due, openCall, putBack, type Draft } from './draft.js';
 import { activeEntry, countPassed, inLine } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
 import { isClosed, isClosedTo, mirrorKey, queueView } from './view.js';
@@ -12,6 +12,7 @@ export function advance(d: Draft): void {
   work(d);
   noteHeld(d);
   record(d);
+  predict(d);
 }
 
 /** The time that the entry at the head takes is no measure any more. */
@@ -157,6 +158,20 @@ function fence(d: Draft, entry: QueueEntry): void {
   d.out.push({ kind: 'fence', call: openCall(d, 'fence', id), host, task, plan: entry.plan });
 }
 
+/**
+ * Beside the landings and never before them: it is asked for when nothing of an entry is under way, which is so after
+ * each landing, and all that changed until then is in one question. A failure is not tried again by itself.
+ */
+function predict(d: Draft): void {
+  const { s } = d;
+  if (!s.conflicts || !s.predictWanted || s.hold || calling(d, 'predict')) return;
+  if (s.calls.some((c) => c.entry !== null)) return;
+  const host = liveHost(d);
+  if (host === null) return;
+  s.predictWanted = false;
+  d.out.push({ kind: 'predict', call: openCall(d, 'predict'), host });
+}
+
 /** The host, if it was heard of lately; else asks for one and the step waits for the answer. */
 function liveHost(d: Draft): string | null {
   const { host, hostSeenAt, hostRetryAt } = d.s;
@@ -206,6 +221,7 @@ export function hostAnswered(d: Draft, host: string | null): void {
   s.hostSeenAt = d.now;
   if (host === s.host) return;
   s.host = host;
+  dropPrediction(d);
   for (const call of s.calls.filter((c) => c.probeAt !== null)) {
     const entry = s.entries.find((e) => e.request.entry === call.entry);
     if (entry && call.kind === 'publish') entry.needsFence = true;

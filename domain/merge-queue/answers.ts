@@ -13,6 +13,7 @@ import {
   raiseBlock,
   remoteWorks,
   resetEntry,
+  seeBase,
   settle,
   type Draft,
 } from './draft.js';
@@ -45,15 +46,18 @@ export function prepared(d: Draft, entry: QueueEntry, result: PrepareResult): vo
         faulted(d, entry, 'prepare answered with the plan of another entry');
         return;
       }
+      seeBase(d, result.plan.baseOid);
       Object.assign(entry, { plan: result.plan, verdict: null, awaited: null, phase: 'checking', detail: null });
       return;
     case 'landed':
       settle(d, entry, { kind: 'landed', landing: result.landing });
       return;
     case 'contained':
+      seeBase(d, result.baseOid);
       settle(d, entry, { kind: 'contained' });
       return;
     case 'conflict':
+      seeBase(d, result.baseOid);
       settle(d, entry, { kind: 'conflict', conflict: result.conflict, baseOid: result.baseOid });
       return;
     case 'refused':
@@ -219,6 +223,8 @@ export function failed(d: Draft, id: number, message: string): void {
   switch (call.kind) {
     case 'pickHost':
       hostAnswered(d, null);
+      return;
+    case 'predict':
       return;
     case 'readGates':
       s.gatesWanted = true;

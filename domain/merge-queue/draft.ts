@@ -68,6 +68,19 @@ export function dropCalls(d: Draft, which: (call: Call) => boolean): void {
   d.s.calls = d.s.calls.filter((c) => !which(c));
 }
 
+/** Nobody waits for it, and it is not to be waited for: it is made again when there is time. */
+export function dropPrediction(d: Draft): void {
+  if (!calling(d, 'predict')) return;
+  dropCalls(d, (c) => c.kind === 'predict');
+  d.s.predictWanted = true;
+}
+
+/** Base is there now. */
+export function seeBase(d: Draft, oid: string): void {
+  if (d.s.baseSeen !== oid) d.s.predictWanted = true;
+  d.s.baseSeen = oid;
+}
+
 export function findEntry(d: Draft, entry: string | null): QueueEntry | null {
   return d.s.entries.find((e) => e.request.entry === entry) ?? null;
 }
@@ -106,6 +119,8 @@ export function settle(d: Draft, entry: QueueEntry, outcome: MergeOutcome): void
   d.s.entries = d.s.entries.filter((e) => e !== entry);
   dropCalls(d, (c) => c.entry === entry.request.entry);
   addSettled(d, entry.request, outcome);
+  d.s.predictWanted = true;
+  if (outcome.kind === 'landed') d.s.baseSeen = outcome.landing.commit;
   // One that was taken out or held tells nothing about how long they take.
   if (entry.startedAt === null || entry.held === true || outcome.kind === 'withdrawn') return;
   d.s.durations = [...d.s.durations, d.now - entry.startedAt].slice(-DURATIONS_KEPT);

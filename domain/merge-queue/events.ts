@@ -32,6 +32,7 @@ export type QueueEvent =
   | { kind: 'baseChecked'; call: number; reply: CheckReply }
   | { kind: 'published'; call: number; result: PublishResult }
   | { kind: 'fenced'; call: number; result: FenceResult }
+  | { kind: 'predicted'; call: number; baseOid: string }
   | { kind: 'gatesRead'; call: number; gates: Gate[] }
   | { kind: 'recorded'; call: number }
   /** The infrastructure gave up on a call. Says nothing about whether it had its effect. */

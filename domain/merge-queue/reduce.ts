@@ -27,7 +27,17 @@ import { assertNever } from '../errors.js';
 import { advance, deadline, hostAnswered, nextOpen } from './advance.js';
 import { checkReplied, checkSettled, failed, fenced, prepared, published, recorded } from './answers.js';
 import type { QueueCommand } from './commands.js';
-import { addSettled, clearBlock, closeCall, dropCalls, findEntry, openDraft, settle, type Draft } from './draft.js';
+import {
+  addSettled,
+  clearBlock,
+  closeCall,
+  dropCalls,
+  dropPrediction,
+  findEntry,
+  openDraft,
+  settle,
+  type Draft,
+} from './draft.js';
 import type { QueueEvent } from './events.js';
 import type { QueueEntry, QueueState, QueueTimes } from './state.js';
 import type { EnqueueRequest, EntryChange, EntryEdit, Gate } from './types.js';
@@ -58,6 +68,7 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'hold':
       d.s.hold = true;
+      dropPrediction(d);
       return;
     case 'enqueue':
       enqueued(d, event.request, event.edit);
@@ -92,6 +103,9 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'fenced':
       answered(d, event.call, (e) => fenced(d, e, event.result));
+      return;
+    case 'predicted':
+      if (closeCall(d, event.call, 'predict')) d.s.baseSeen = event.baseOid;
       return;
     case 'gatesRead':
       if (closeCall(d, event.call, 'readGates')) gatesRead(d, event.gates);
@@ -173,6 +187,7 @@ function enqueued(d: Draft, request: EnqueueRequest, edit: EntryEdit | undefined
     detail: null,
   };
   s.entries.push(entry);
+  s.predictWanted = true;
   if (other) withdrawn(d, other.request.entry, 'a newer head of the task was enqueued');
   mayMendBase(d, entry);
 }
@@ -187,6 +202,7 @@ function entryChanged(d: Draft, id: string, { version, title, priority }: EntryC
   const entry = findEntry(d, id);
   if (!entry || version <= entry.changed) return;
   entry.changed = version;
+  if (entry.request.priority !== priority) d.s.predictWanted = true;
   entry.request = { ...entry.request, title, priority };
   mayMendBase(d, entry);
 }
@@ -195,6 +211,7 @@ function entryChanged(d: Draft, id: string, { version, title, priority }: EntryC
 function entryEdited(d: Draft, id: string, edit: EntryEdit): void {
   const entry = findEntry(d, id);
   if (!entry || edit.version <= (entry.edit?.version ?? 0)) return;
+  if (entry.edit?.priority !== edit.priority) d.s.predictWanted = true;
   entry.edit = edit;
   // One that was held at the push looks again.
   if (edit.fix && entry.phase === 'checking' && entry.awaited === null) entry.retryAt = null;

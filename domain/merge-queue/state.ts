@@ -70,7 +70,8 @@ export interface SettledEntry {
   recorded: boolean;
 }
 
-export type CallKind = 'pickHost' | 'prepare' | 'check' | 'checkBase' | 'publish' | 'fence' | 'readGates' | 'record';
+export type CallKind =
+  'pickHost' | 'prepare' | 'check' | 'checkBase' | 'publish' | 'fence' | 'readGates' | 'record' | 'predict';
 
 /** A command that was given and not answered yet. Answers to calls that are not listed are late ones: ignored. */
 export interface Call {
@@ -128,6 +129,12 @@ export interface QueueState {
   durations: number[];
   /** Count who was passed (order.ts); not in a run that began before there was such a count. */
   aging: boolean;
+  /** Predict conflicts, and order repairs; not in a run that began before there was that. */
+  conflicts: boolean;
+  /** What the prediction looked at has changed. */
+  predictWanted: boolean;
+  /** Where base was seen last; null = not yet. */
+  baseSeen: string | null;
   /** Start nothing new: the run is about to continue as new. */
   hold: boolean;
 }
@@ -162,6 +169,9 @@ export function emptyQueue(repo: string, base: string): QueueState {
     verdicts: [],
     durations: [],
     aging: true,
+    conflicts: true,
+    predictWanted: false,
+    baseSeen: null,
     hold: false,
   };
 }

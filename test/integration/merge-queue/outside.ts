@@ -64,6 +64,7 @@ export class Outside {
   fixes = new Set<string>();
   rows = new Map<string, MergeOutcome>();
   records: QueueRecord[] = [];
+  predictions = 0;
   verdicts: Verdict[] = [];
   /** Answers of runCheck, in turn; then green. */
   checkRuns: CheckRunResult[] = [];
@@ -253,6 +254,10 @@ export class Outside {
       dropExternalChecks: ({ key }: CheckInput) => {
         this.checkRefs.delete(key);
         return Promise.resolve();
+      },
+      predictConflicts: () => {
+        this.predictions += 1;
+        return Promise.resolve({ baseOid: this.top().id, report: null });
       },
       fenceLanding: (_repo: string, _base: string, plan: LandingPlan | null): Promise<FenceResult> => {
         this.fences.push(plan?.entry.entry ?? '');

@@ -253,6 +253,8 @@ export class World {
         return { kind: 'published', call, result: this.publish(command.plan) };
       case 'fence':
         return { kind: 'fenced', call, result: this.fence(command.plan) };
+      case 'predict':
+        return { kind: 'predicted', call, baseOid: this.top().id };
       case 'readGates':
         return { kind: 'gatesRead', call, gates: [...this.gates] };
       case 'record':

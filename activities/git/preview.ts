@@ -1,0 +1,76 @@
+/** What landing a head now would come to: the same merge as for its plan, into objects that are thrown away. */
+import path from 'node:path';
+import { planTimestamp } from '../../domain/merge-queue/plan.js';
+import type { LandingStrategy } from '../../domain/merge-queue/types.js';
+import { SignalboxError } from '../../domain/errors.js';
+import type { Repo } from '../../domain/repos.js';
+import { baseAttributes, computeLanding } from './compute.js';
+import { hasObject, readCommit, withGate, type Gate } from './gate.js';
+import type { GitHost } from './host.js';
+import { withScratch } from './merge-pairs.js';
+import { strategyFor } from './prepare.js';
+import { readRange } from './range.js';
+import { baseRef, headRef, readRemote } from './remote.js';
+
+export interface MergePreview {
+  /** Where base is. */
+  base: string;
+  head: string;
+  kind: 'clean' | 'conflict' | 'contained';
+  paths: string[];
+  hunks: string;
+  strategy: LandingStrategy;
+  /** Of base after the landing; null where there is a conflict. */
+  tree: string | null;
+}
+
+/**
+ * Throws `not-found` without base or head on the remote, `not-acceptable` for what would be refused, and
+ * `git-infrastructure`, `gate-busy`.
+ */
+export async function previewLanding(
+  host: GitHost,
+  repo: Repo,
+  { workItem, head }: { workItem: string; head: string },
+): Promise<MergePreview> {
+  return withGate(host, repo, async (gate) => {
+    const refs = [baseRef(repo), headRef(repo, workItem)];
+    const base = (await readRemote(gate, refs, head)).get(baseRef(repo));
+    if (base === undefined) throw new SignalboxError('not-found', `the remote has no branch ${repo.base}`);
+    if (!(await hasObject(gate, head))) throw new SignalboxError('not-found', `the remote has no commit ${head}`);
+    const range = await readRange(gate, base, head);
+    const strategy = strategyFor(repo.config.merge.strategy, range.kind === 'range' ? range.commits : [], false);
+    const facts = { base, head, paths: [], hunks: '', strategy };
+    const baseCommit = await readCommit(gate, base);
+    if (range.kind === 'unrelated') throw new SignalboxError('not-acceptable', range.reason);
+    if (range.kind === 'contained') return { ...facts, kind: 'contained', tree: baseCommit.tree };
+    const attributes = await baseAttributes(gate, base);
+    const made = await withScratch(host, (scratch) =>
+      computeLanding(inScratch(gate, scratch), {
+        entry: { ...{ repo: repo.id, base: repo.base, task: `${repo.id}/${workItem}`, workItem }, ...NOBODY, head },
+        ...{ strategy, baseOid: base, attributes, landingMessage: 'Preview' },
+        timestamp: planTimestamp('1970-01-01T00:00:00Z', baseCommit.committer),
+      }),
+    );
+    switch (made.kind) {
+      case 'computed':
+        return { ...facts, kind: 'clean', tree: made.tree };
+      case 'contained':
+        return { ...facts, kind: 'contained', tree: baseCommit.tree };
+      case 'conflict':
+        return { ...facts, kind: 'conflict', ...made.conflict, tree: null };
+      case 'refused':
+        throw new SignalboxError('not-acceptable', made.reason);
+    }
+  });
+}
+
+/** Nothing is pushed, so it is nobody's entry. */
+const NOBODY = { generation: 0, try: 0, entry: 'preview' };
+
+/** The gate, with what is written going elsewhere. */
+function inScratch(gate: Gate, scratch: string): Gate {
+  const env = { GIT_OBJECT_DIRECTORY: scratch, GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(gate.dir, 'objects') };
+  const run: Gate['run'] = (args, call = {}) => gate.run(args, { ...call, env: { ...call.env, ...env } });
+  return { ...gate, run, text: async (args, call) => (await run(args, call)).stdout.replace(/\n$/, '') };
+}
