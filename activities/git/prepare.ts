@@ -113,7 +113,7 @@ async function plan(
 }
 
 /** `auto` keeps the commits of a branch as they are: only those that hold merges cannot be replayed. */
-function strategyFor(asked: Strategy, range: Range['commits'], stacked: boolean): LandingStrategy {
+export function strategyFor(asked: Strategy, range: Range['commits'], stacked: boolean): LandingStrategy {
   if (asked !== 'auto' && asked !== 'pr') return asked;
   if (range.every((commit) => commit.parents.length < 2)) return 'rebase-ff';
   // A merge would bring the history of what it is stacked on along.
