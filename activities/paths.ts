@@ -12,6 +12,8 @@ export interface HostPaths {
   runs: string;
   /** Exports of trees under check. */
   exports: string;
+  /** Exports that no check uses now, kept for the next one. */
+  warmExports: string;
   /** Caches of `setup`, by content of the key files. */
   setupCache(repo: string): string;
 }
@@ -28,6 +30,7 @@ export function hostPaths(dataDir: string): HostPaths {
     runs: below('runs'),
     run: (runId) => below('runs', runId),
     exports: below('exports'),
+    warmExports: below('warm-exports'),
     setupCache: (repo) => below('setup-cache', repo),
   };
 }

@@ -48,6 +48,27 @@ const pattern = (fallback: string | null, re: RegExp, allowed: string, meaning: 
   },
 });
 
+export interface PortRange {
+  first: number;
+  /** Included. */
+  last: number;
+}
+
+/** Ports of one check. */
+export const PORTS_EACH = 10;
+
+/** `23000-23999`; the first 1023 ports are the system's. */
+const ports = (fallback: string, meaning: string): Spec<PortRange> => ({
+  default: fallback,
+  meaning,
+  parse: (text) => {
+    const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+    const range = { first: Number(match?.[1]), last: Number(match?.[2]) };
+    if (range.first >= 1024 && range.last <= 65535 && range.last - range.first + 1 >= PORTS_EACH) return range;
+    throw new RangeError(`FIRST-LAST from 1024 to 65535, at least ${PORTS_EACH} ports`);
+  },
+});
+
 export const SETTINGS = {
   AGENT_STALE: duration('2m', 'silence after which a host or an agent counts as offline'),
   MERGE_LEASE: duration('15m', 'how long a publish may go without a heartbeat before another host may fence it'),
@@ -56,6 +77,14 @@ export const SETTINGS = {
   MAX_ATTEMPTS: integer('2', 1, 100, 'faults allowed per stage and visit'),
   AGENT_SLOTS: integer('0', 0, 1000, 'agents at once on this host; 0 = number of cores'),
   CHECK_SLOTS: integer('0', 0, 1000, 'checks at once on this host; 0 = half the cores, at least one'),
+  CHECK_PORTS: ports('23000-23999', 'ports for the checks of this machine, 10 for each that runs'),
+  WARM_EXPORTS: integer('8', 0, 1000, 'exports kept on this host for the next check of the same repository; 0 = none'),
+  WARM_EXPORT_BYTES: integer(
+    '21474836480',
+    0,
+    2 ** 50,
+    'disk that they may hold together, bytes; those unused for longest go first',
+  ),
   MAX_BODY: integer('65536', 1024, 16 * 1024 * 1024, 'largest request body of the API, bytes'),
   HOST_ID: pattern(
     null,

@@ -33,7 +33,12 @@ export interface HostActivities {
 export function createActivities(deps: ActivityDeps): HostActivities {
   const { pool, client, settings, queuePrefix, variables } = deps;
   const host = { pool, paths: hostPaths(deps.dataDir), lookup: (name: string) => variables[name] };
-  const agents = createAgentActivities({ ...host, staleMs: settings.AGENT_STALE });
+  const checks = {
+    warmExports: settings.WARM_EXPORTS,
+    warmBytes: settings.WARM_EXPORT_BYTES,
+    ports: settings.CHECK_PORTS,
+  };
+  const agents = createAgentActivities({ ...host, staleMs: settings.AGENT_STALE, checks });
   const git = gitHostFor(host);
   const resolveTree = resolveTreeBy(git);
   return {

@@ -1,4 +1,5 @@
 /** What the activities about runs and checks of a host share. */
+import type { PortRange } from '../../domain/settings.js';
 import type { Pool } from '../../store/db.js';
 import type { SecretLookup } from '../git/auth.js';
 import type { GitHost } from '../git/host.js';
@@ -11,6 +12,17 @@ export interface AgentDeps {
   lookup: SecretLookup;
   /** AGENT_STALE in milliseconds: silence after which a host counts as gone. */
   staleMs: number;
+  checks: CheckLimits;
+}
+
+/** What the checks of a host share. */
+export interface CheckLimits {
+  /** WARM_EXPORTS: exports kept for the next check at most, of all repositories; 0 = none. */
+  warmExports: number;
+  /** WARM_EXPORT_BYTES: what they may hold together. */
+  warmBytes: number;
+  /** CHECK_PORTS. */
+  ports: PortRange;
 }
 
 export interface AgentHost extends AgentDeps {

@@ -1,12 +1,14 @@
 /**
  * Looks after what no activity looks after, at start and every minute: processes of runs that are over, directories of
- * runs nobody knows, exports of checks that ended. A run whose row says `running` is left alone and told of.
+ * runs nobody knows, exports of checks that ended, exports that
+ * are kept for longer than is good. A run whose row says `running` is left alone and told of.
  */
 import { existsSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { executions, type Execution } from '../../store/jobs.js';
 import { hasMoreThanLogs, keepLogsOnly } from './clean-up.js';
+import { runOfExport, sweepWarm } from '../exports/warm.js';
 import type { AgentHost } from './host.js';
 import { markedRuns } from './processes.js';
 import { removeGone, removeTree } from './remove-tree.js';
@@ -43,7 +45,7 @@ export async function janitor(host: AgentHost): Promise<JanitorReport> {
   const runs = await readdir(host.paths.runs).catch(() => []);
   const exported = await readdir(host.paths.exports).catch(() => []);
   // After the looks: what is begun later than they were taken is not judged by older rows.
-  const known = await executions(host.pool, [...new Set([...marked, ...runs, ...exported])]);
+  const known = await executions(host.pool, [...new Set([...marked, ...runs, ...exported.map(runOfExport)])]);
   const isLive = (id: string): boolean => known.get(id)?.running === true;
   for (const runId of marked) {
     if (existsSync(host.paths.run(runId)) && isLive(runId)) continue;
@@ -56,11 +58,12 @@ export async function janitor(host: AgentHost): Promise<JanitorReport> {
   for (const name of exported) {
     await attend(name, async () => {
       const dir = path.join(host.paths.exports, name);
-      if (isLive(name) || (await age(dir)) < YOUNG_MS) return;
+      if (isLive(runOfExport(name)) || (await age(dir)) < YOUNG_MS) return;
       await removeTree(dir);
       report.removed.push(dir);
     });
   }
+  await attend(host.paths.warmExports, async () => void report.removed.push(...(await sweepWarm(host))));
   for (const dir of [host.paths.exports, host.paths.runs, host.paths.clones]) await attend(dir, () => removeGone(dir));
   return report;
 }

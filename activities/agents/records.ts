@@ -16,6 +16,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { LOG_FILES } from '../../domain/agents/logs.js';
+import type { SupervisedPorts } from './ports.js';
 import { errno, isDirectory, plainText, setAside } from './plain-file.js';
 
 export interface SupervisedCommand {
@@ -49,6 +50,8 @@ export interface SupervisedSetup {
   cache: string[];
   cacheKey: string[];
   cacheDir: string;
+  /** The cache was restored already: there is nothing to run. */
+  done?: boolean;
 }
 
 /** What a shim runs: preparation, then commands in order until one fails. Also used for checks. */
@@ -60,6 +63,8 @@ export interface SupervisedSpec {
   git: SupervisedGit | null;
   setup: SupervisedSetup | null;
   commands: SupervisedCommand[];
+  /** A range of ports for setup and commands; absent = none. */
+  ports?: SupervisedPorts;
   /** `merged` keeps stdout and stderr in one log, in the order written. */
   output: { bytes: number; streams: 'split' | 'merged' };
   /** Whether an agent's result file is expected in agent/result.json. */

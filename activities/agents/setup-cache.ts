@@ -55,7 +55,7 @@ function copy(from: string | null, to: string | null): boolean {
 }
 
 /** Absolute path of `relative` below `cwd`; null when it, or a link on the way, leaves. */
-function within(cwd: string, relative: string): string | null {
+export function within(cwd: string, relative: string): string | null {
   const file = path.resolve(cwd, relative);
   const root = realpathSync(cwd);
   if (file === cwd || !file.startsWith(cwd + path.sep)) return null;

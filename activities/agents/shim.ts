@@ -2,7 +2,7 @@
  * The supervisor of one run: `node shim.js <run directory>`, with its warrant as file 3. Detached from the worker that started it, so that agents
  * outlive workers; the only parent of the agent, so that it alone learns how it ended; small, so that it starts fast.
  *
- *   claim shim.json (once for ever) → refresh the clone → setup → commands in order → end every process of the run
+ *   claim shim.json (once for ever) → refresh the clone → ports → setup → commands in order → end every process of the run
  *   → commit what was left → take the result file over → exit.json
  *
  * Of any number of shims started for a run, one wins the claim and the others leave without a trace; a tombstone in
@@ -10,9 +10,12 @@
  * claim without exit.json: whoever finds the process gone ends the rest of the tree and calls the run lost.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, writeSync } from 'node:fs';
 import type { CommandEnd, ExitRecord, SetupEnd } from '../../domain/agents/exit.js';
 import { commitLeftovers, refresh, runGit, type RunGit } from './in-run-git.js';
 import { LimitedLog, type OutputBudget } from './output.js';
+import { openLog } from './plain-file.js';
+import { leasePorts, type PortLease } from './ports.js';
 import { bootId, processFacts, runMarks, RunTree } from './processes.js';
 import { runFiles, writeOnce, writeWhole, type ShimRecord, type SupervisedSpec } from './records.js';
 import { copyResult } from './result-copy.js';
@@ -29,6 +32,7 @@ class Shim {
   readonly #tree: RunTree;
   readonly #stop: StopWatch;
   readonly #record: ExitRecord;
+  #ports: PortLease | null = null;
 
   constructor(dir: string, { spec, key }: Warrant, proof: string) {
     this.#dir = dir;
@@ -71,6 +75,7 @@ class Shim {
       r.trouble = err instanceof Error ? (err.stack ?? err.message) : String(err);
     }
     r.survivors = await this.#tree.kill();
+    this.#ports?.free();
     r.stoppedBy = this.#stop.by;
     r.stopReason = this.#stop.reason;
     r.at = new Date().toISOString();
@@ -84,10 +89,23 @@ class Shim {
       if (this.#record.trouble !== null) return false;
     }
     this.#record.phase = 'setup';
-    if (this.#stop.stopped()) return false;
+    if (this.#stop.stopped() || !(await this.#takePorts())) return false;
     if (setup !== null && !(await this.#setUp())) return false;
     this.#record.phase = 'commands';
     return !this.#stop.stopped();
+  }
+
+  /** False when it was stopped while it waited. */
+  async #takePorts(): Promise<boolean> {
+    const { ports } = this.#spec;
+    if (ports === undefined) return true;
+    const say = (): void => {
+      const log = openLog(runFiles(this.#dir).setupLog);
+      writeSync(log, `[signalbox: waiting, all ports of ${ports.first}-${ports.last} are taken]\n`);
+      closeSync(log);
+    };
+    this.#ports = await leasePorts(ports, () => this.#stop.stopped(), say);
+    return this.#ports !== null;
   }
 
   async #setUp(): Promise<boolean> {
@@ -97,6 +115,7 @@ class Shim {
       this.#record.setup = { end, code, seconds };
       return end === 'ran' || end === 'cached';
     };
+    if (setup.done === true) return finish('cached');
     const entry = cacheEntry(setup, cwd);
     if (entry !== null && restore(entry, setup, cwd)) return finish('cached');
     const budget: OutputBudget = { left: SETUP_LOG_LIMIT, limit: SETUP_LOG_LIMIT, truncated: false };
@@ -149,7 +168,7 @@ class Shim {
   }
 
   async #step(step: Step): Promise<StepEnd> {
-    const env = { ...step.env, ...runMarks(this.#spec.runId, this.#dir) };
+    const env = { ...step.env, ...this.#ports?.env, ...runMarks(this.#spec.runId, this.#dir) };
     const end = await runStep({ ...step, env }, this.#dir, this.#tree, this.#stop);
     this.#record.survivors = Math.max(this.#record.survivors, end.survivors);
     return end;

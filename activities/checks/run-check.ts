@@ -8,12 +8,14 @@ import { decideCheck } from '../../domain/checks/run-result.js';
 import type { CheckRunResult, CommandCheck } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
+import { PORTS_EACH } from '../../domain/settings.js';
 import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
 import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
 import { checkWorkflowId, contentId } from '../../workflows/ids.js';
+import { openExport, parkExport, type OpenExport } from '../exports/warm.js';
 import { exportTree } from '../git/export.js';
 import { isWorkflowCancel, withHeartbeat } from '../agents/heartbeat.js';
 import { baseEnvironment, type AgentHost } from '../agents/host.js';
@@ -50,16 +52,19 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
     () => ({ runId }),
     async (ended) => {
       if ((await probeAfterStart(runDir)).state === 'starting') {
-        const spec = await prepare(host, repo, input, checks, runId);
         const key = newKey();
         await addRunKey(host.pool, runId, { key, facts: null });
+        const spec = await prepare(host, repo, input, checks, { id: runId, key });
         await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
       }
       const end = await untilEnd(runDir, runId, longest(repo, checks), ended);
       crashPoint('check-before-result');
-      const result = resultOf(runDir, await vouchedEnd(host.pool, runId, end), repo, checks);
-      await killTree(runDir);
-      await removeTree(`${host.paths.exports}/${runId}`);
+      const vouched = await vouchedEnd(host.pool, runId, end);
+      const result = resultOf(runDir, vouched, repo, checks);
+      const left = await killTree(runDir);
+      // Whoever is left may go on writing.
+      if (vouched.kind === 'ended' && vouched.exit.survivors + left === 0) await parkExport(host, repo, runId);
+      else await removeTree(`${host.paths.exports}/${runId}`);
       await finishCheckJob(host.pool, runId, errorOf(result));
       return result;
     },
@@ -71,34 +76,48 @@ async function prepare(
   repo: Repo,
   input: CheckInput,
   checks: readonly CommandCheck[],
-  runId: string,
+  run: { id: string; key: string },
 ): Promise<SupervisedSpec> {
-  const cwd = `${host.paths.exports}/${runId}`;
-  await removeTree(cwd);
-  const history = checks.some((c) => c.needsHistory);
-  const found = await exportTree(host.git, repo, input.source, cwd, history);
-  if (found.tree !== input.tree) {
-    throw new SignalboxError('internal', `${input.key}: the source gives the tree ${found.tree}`);
+  const opened = checks.some((c) => c.needsHistory)
+    ? await exportWithHistory(host, repo, input, run.id)
+    : await openExport(host, repo, input.source, run);
+  if (opened.tree !== input.tree) {
+    throw new SignalboxError('internal', `${input.key}: the source gives the tree ${opened.tree}`);
   }
   const env = { ...baseEnvironment(host.lookup), SIGNALBOX_REPO: repo.id };
   const { setup } = repo.config;
   return {
-    runId,
+    runId: run.id,
     attempt: 1,
     fence: 1,
-    cwd,
+    cwd: opened.cwd,
     git: null,
     setup: setup && {
       ...{ command: setup.command, env, timeoutMs: setup.timeout },
-      ...{ cache: setup.cache, cacheKey: setup.cacheKey, cacheDir: host.paths.setupCache(repo.id) },
+      ...{ cacheKey: setup.cacheKey, cacheDir: host.paths.setupCache(repo.id) },
+      ...{ cache: opened.setup === 'whole' ? [] : setup.cache, done: opened.setup === 'restored' },
     },
     commands: checks.map(({ name, command, timeout, env: own }) => ({
       ...{ name, command, wallMs: timeout, stallMs: null },
       env: { ...env, ...own },
     })),
+    ports: { ...host.checks.ports, each: PORTS_EACH },
     output: { bytes: LOG_LIMIT, streams: 'merged' },
     result: false,
   };
+}
+
+/** With a `.git` that the check may write to: such an export is for one check alone. */
+async function exportWithHistory(
+  host: AgentHost,
+  repo: Repo,
+  input: CheckInput,
+  runId: string,
+): Promise<Pick<OpenExport, 'cwd' | 'tree' | 'setup'>> {
+  const cwd = `${host.paths.exports}/${runId}`;
+  await removeTree(cwd);
+  const { tree } = await exportTree(host.git, repo, input.source, cwd, true);
+  return { cwd, tree, setup: 'to-run' };
 }
 
 /** Milliseconds after which a supervisor must have ended the checks, if nobody holds it up. */

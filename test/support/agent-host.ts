@@ -41,7 +41,8 @@ export async function makeAgentWorld(config: Partial<RepoConfig> = {}): Promise<
   const world = makeWorld();
   const db = await createTestDatabase();
   const git = world.host('a', { env: { HOME: world.root, SIGNALBOX_TOKEN: 'sbx_secret' } });
-  const host: AgentHost = { pool: db.pool, paths: git.paths, lookup: git.lookup, staleMs: STALE_MS, git };
+  const checks = { warmExports: 4, warmBytes: 2 ** 40, ports: { first: 23_000, last: 23_999 } };
+  const host: AgentHost = { pool: db.pool, paths: git.paths, lookup: git.lookup, staleMs: STALE_MS, checks, git };
   await insertRepo(db.pool, { ...world.repo, config: { ...world.repo.config, ...config } });
   await claimHost(db.pool, { id: 'a', pid: process.pid, agentSlots: 50, checkSlots: 2, info: {} });
   const limits = { wallMs: 30_000, stallMs: 30_000, outputBytes: 1 << 24 };

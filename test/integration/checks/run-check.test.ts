@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkRunId, runCheck } from '../../../activities/checks/run-check.js';
+import type { AgentHost } from '../../../activities/agents/host.js';
 import type { CommandCheck, CheckRunResult } from '../../../domain/checks/types.js';
 import { getJob } from '../../../store/jobs.js';
 import { updateRepo } from '../../../store/repos.js';
@@ -25,6 +27,7 @@ let n = 0;
 async function run(
   checks: CommandCheck[],
   setup: string | null = null,
+  host: AgentHost = w.host,
 ): Promise<{ result: CheckRunResult; id: string }> {
   const command = ['sh', '-c', setup ?? ''];
   const config = {
@@ -43,7 +46,7 @@ async function run(
     settings: { hostStale: 1, backoffBase: 1, backoffMax: 1, maxAttempts: 1 },
   };
   const result = await new MockActivityEnvironment().run<[], CheckRunResult, () => Promise<CheckRunResult>>(() =>
-    runCheck(w.host, input, 1),
+    runCheck(host, input, 1),
   );
   return { result, id: checkRunId(key, '00000000-0000-0000-0000-000000000000', 1) };
 }
@@ -111,6 +114,27 @@ it('comes to an end whatever a check makes of its run directory', async () => {
   expect(red.result).toMatchObject({ kind: 'red', failed: { name: 'unit', exitCode: 3, tail: '' } });
   const lost = await run([check('unit', `${inRun}; rm shim.json; exec sleep 300`)]);
   expect(lost.result).toEqual({ kind: 'fault', reason: 'the claim of the run is gone' });
+});
+
+it('has ports of its own while it runs, and waits where all are taken, also by somebody else', async () => {
+  const seen = `${w.world.root}/ports`;
+  const script = `echo "begin $SIGNALBOX_PORT $SIGNALBOX_PORT_COUNT" >> ${seen}; sleep 0.3; echo "end $SIGNALBOX_PORTS" >> ${seen}`;
+  const checks = [check('unit', script)];
+  const host = { ...w.host, checks: { ...w.host.checks, ports: { first: 21_300, last: 21_329 } } };
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(21_319, '127.0.0.1', resolve));
+  // Three ranges, and one of them is taken: of three checks one has to wait.
+  const all = await Promise.all([1, 2, 3].map(() => run(checks, null, host)));
+  server.close();
+  expect(all.map(({ result }) => result.kind)).toEqual(['green', 'green', 'green']);
+  const held = new Set<string>();
+  for (const line of readFileSync(seen, 'utf8').trim().split('\n')) {
+    const [what, ports = ''] = line.split(/[ -]/);
+    expect(held.has(ports)).toBe(what === 'end');
+    if (what === 'begin') held.add(ports);
+    else held.delete(ports);
+    expect(['21300', '21320']).toContain(ports);
+  }
 });
 
 it('has a history to look at where a check wants one', async () => {

@@ -3,6 +3,9 @@ import { environmentOf } from '../../../cli/environment.js';
 
 test.each([
   ['SIGNALBOX_CHECK_SLOTS', '-1', '0 to 1000'],
+  ['SIGNALBOX_CHECK_PORTS', '80-90', '1024 to 65535'],
+  ['SIGNALBOX_CHECK_PORTS', '23000-23008', 'at least 10'],
+  ['SIGNALBOX_CHECK_PORTS', '23000', 'FIRST-LAST'],
   ['SIGNALBOX_HOST_ID', 'A B', '^[a-z0-9]'],
   ['DATABASE_URL', 'mysql://x', 'postgres://'],
 ])('%s=%s is refused by name', (name, value, allowed) => {
