@@ -51,12 +51,13 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
   return withHeartbeat(
     () => ({ runId }),
     async (ended) => {
-      if ((await probeAfterStart(runDir)).state === 'starting') {
+      await inTurn(runDir, async () => {
+        if ((await probeAfterStart(runDir)).state !== 'starting') return;
         const key = newKey();
         await addRunKey(host.pool, runId, { key, facts: null });
         const spec = await prepare(host, repo, input, checks, { id: runId, key });
         await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
-      }
+      });
       const end = await untilEnd(runDir, runId, longest(repo, checks), ended);
       crashPoint('check-before-result');
       const vouched = await vouchedEnd(host.pool, runId, end);
@@ -69,6 +70,21 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
       return result;
     },
   );
+}
+
+const turns = new Map<string, Promise<unknown>>();
+
+/** One attempt of this worker at a time starts a run: another one must not make anew what its supervisor runs in. */
+async function inTurn(runDir: string, action: () => Promise<void>): Promise<void> {
+  const before = turns.get(runDir);
+  // Whether those before succeeded is their own affair.
+  const mine = (before ?? Promise.resolve()).catch(() => undefined).then(action);
+  turns.set(runDir, mine);
+  try {
+    await mine;
+  } finally {
+    if (turns.get(runDir) === mine) turns.delete(runDir);
+  }
 }
 
 async function prepare(
