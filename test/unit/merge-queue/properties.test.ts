@@ -153,3 +153,20 @@ test('a low one lands while urgent ones never end', () => {
   const order = world.base.slice(1).map((b) => b.entry);
   expect(order.indexOf(request(1).entry)).toBe(3 * AGING);
 });
+
+test('a queue that has seen many remembers as much as one that has seen fewer', () => {
+  const sizeAfter = (many: number): number => {
+    const world = new World();
+    world.checksAtOnce = true;
+    world.trusting = true;
+    for (let i = 1; i <= many; i += 1) {
+      world.feed({ kind: 'withdraw', entry: `unheard-of-${i}`.padEnd(64, '.'), reason: 'gone' });
+      world.feed({ kind: 'gateChanged', id: `gate-${i}`.padEnd(32, '.'), acceptTip: null });
+      world.enqueue(request(i), i % 7 === 0 ? { conflict: true } : {});
+      while (world.flights.length > 0) world.deliver(0);
+    }
+    expect(world.state.entries).toEqual([]);
+    return JSON.stringify(world.state).length;
+  };
+  expect(sizeAfter(600)).toBeLessThan(sizeAfter(250) * 1.05);
+});

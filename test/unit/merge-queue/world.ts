@@ -77,6 +77,8 @@ export class World {
   /** By arrival: how many later ones were taken up before it. */
   passed = new Map<number, number>();
   checksAtOnce = false;
+  /** Does not look whether the reducer leaves its input alone: long histories are quicker. */
+  trusting = false;
 
   constructor() {
     this.feed({ kind: 'restored' });
@@ -90,14 +92,31 @@ export class World {
 
   feed(event: QueueEvent): void {
     const before = this.state;
-    const frozen = JSON.stringify(before);
+    const frozen = this.trusting ? '' : JSON.stringify(before);
     const step = reduceQueue(before, event, this.now, TIMES);
-    if (JSON.stringify(before) !== frozen) throw new Error(`the reducer changed its input at ${event.kind}`);
+    if (!this.trusting && JSON.stringify(before) !== frozen)
+      throw new Error(`the reducer changed its input at ${event.kind}`);
     this.state = step.state;
     this.deadline = step.deadline;
     if (step.deadline !== null && step.deadline <= this.now) throw new Error('a deadline in the past');
     this.watchOrder(before);
+    this.watchBounds();
     for (const command of step.commands) this.carryOut(command);
+  }
+
+  /** An entry is in one place; and what the queue remembers of the past does not grow with it. */
+  private watchBounds(): void {
+    const { entries, settled, calls, tombstones, seenGates, verdicts, durations } = this.state;
+    const names = [...entries.map((e) => e.request.entry), ...settled.map((e) => e.identity.entry)];
+    if (new Set(names).size !== names.length) throw new Error('an entry in two places');
+    // One for the entry that is worked on, and one each for gates, records and a host.
+    if (calls.length > 4) throw new Error(`${calls.length} calls at once`);
+    const unsaved = settled.filter((e) => !e.recorded).length;
+    if (settled.length > 200 + unsaved) throw new Error('the settled pile up');
+    const kept = { tombstones: 200, seenGates: 50, verdicts: 4, durations: 20 };
+    for (const [name, list] of Object.entries({ tombstones, seenGates, verdicts, durations })) {
+      if (list.length > kept[name as keyof typeof kept]) throw new Error(`${name} pile up`);
+    }
   }
 
   /** Whoever is taken up is the most urgent and oldest of those that may start. */
