@@ -11,6 +11,8 @@ export interface DemoStack {
   ui: string;
   /** Address of the Temporal server. */
   temporal: string;
+  /** Address of the database, password and all. */
+  database: string;
   /** Ends the stack and its agents; resolves when it is down. */
   stop: () => Promise<void>;
 }
@@ -25,6 +27,8 @@ export interface StackOptions {
   ownGroup: boolean;
   /** Ends a start that nobody waits for any more. */
   cancel?: AbortSignal;
+  /** Further variables. */
+  env?: Readonly<Record<string, string>>;
 }
 
 interface ReadyLine {
@@ -32,6 +36,7 @@ interface ReadyLine {
   token: string;
   ui: string;
   temporal: string;
+  database: string;
 }
 
 /** Resolves when the stack says that it is ready; throws when it ends before that. */
@@ -50,7 +55,7 @@ export async function startStack(dataDir: string, options: StackOptions): Promis
     '0',
   ];
   const child = execa(process.execPath, [entrypoint('cli/main'), ...args], {
-    env: { SIGNALBOX_LOG_LEVEL: 'warn', SIGNALBOX_AGENT_SLOTS: '4' },
+    env: { SIGNALBOX_LOG_LEVEL: 'warn', SIGNALBOX_AGENT_SLOTS: '4', ...options.env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: options.quiet ? 'ignore' : 'inherit',
@@ -68,6 +73,6 @@ export async function startStack(dataDir: string, options: StackOptions): Promis
   const first = await Promise.race([once(lines, 'line'), child.then(() => null)]);
   if (first === null) throw new SignalboxError('start-failed', 'signalbox up ended before it was ready');
   options.cancel?.removeEventListener('abort', cancel);
-  const { api, token, ui, temporal } = JSON.parse(String(first[0])) as ReadyLine;
-  return { api, token, ui, temporal, stop };
+  const { api, token, ui, temporal, database } = JSON.parse(String(first[0])) as ReadyLine;
+  return { api, token, ui, temporal, database, stop };
 }
