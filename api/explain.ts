@@ -8,7 +8,7 @@ import { activeGates } from '../store/gates.js';
 import { liveHosts } from '../store/hosts.js';
 import { openEntriesOf } from '../store/merge-entries.js';
 import { getQueueView } from '../store/merge-queues.js';
-import type { Task } from '../store/tasks.js';
+import { getTask, type Task } from '../store/tasks.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
 import { explain, type ExplainLink } from '../workflows/messages.js';
 import type { ApiDeps } from './deps.js';
@@ -85,6 +85,31 @@ function queueLinks(view: QueueView, task: Task): ExplainLink[] {
   return out;
 }
 
+/** How deep a chain of tasks that come first is followed. */
+const DEPTH = 20;
+
+/** What each of the tasks that come first waits for itself, the nearest first; a task is asked once. */
+async function dependencyLinks(deps: ApiDeps, task: Task, repos: readonly string[] | null): Promise<ExplainLink[]> {
+  const out: ExplainLink[] = [];
+  const asked = new Set([taskName(task.repo, task.workItem)]);
+  let line = [task];
+  for (let depth = 0; depth < DEPTH && line.length > 0; depth += 1) {
+    const next: Task[] = [];
+    for (const { repo, workItem } of line.flatMap((t) => t.dependsOn)) {
+      const name = taskName(repo, workItem);
+      const mayKnow = repos === null || repos.includes(repo);
+      const found = asked.has(name) || !mayKnow ? null : await getTask(deps.pool, repo, workItem);
+      asked.add(name);
+      if (found === null || found.state === 'done') continue;
+      const links = found.waitingOn === null ? endLink(found, '') : rowLink(found);
+      out.push(...links.map((link) => ({ ...link, detail: `${name}: ${link.detail}` })));
+      if (found.waitingOn?.kind === 'dependency') next.push(found);
+    }
+    line = next;
+  }
+  return out;
+}
+
 async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
   const alive = await liveHosts(deps.pool, deps.settings.AGENT_STALE);
   if (alive.length > 0) return [];
@@ -92,7 +117,13 @@ async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
   return [{ kind: 'host', since, until: null, detail, unblockedBy: ['signalbox up', 'signalbox worker'], links: {} }];
 }
 
-export async function explainTask(deps: ApiDeps, task: Task, base: string): Promise<Explanation> {
+/** `repos`: those that whoever asks may see; null = all. */
+export async function explainTask(
+  deps: ApiDeps,
+  task: Task,
+  base: string,
+  repos: readonly string[] | null,
+): Promise<Explanation> {
   if (TERMINAL_STATES.includes(task.state)) return { chain: endLink(task, base), stale: false };
   const own = await ownLink(deps, task);
   const first = own.chain[0];
@@ -102,6 +133,7 @@ export async function explainTask(deps: ApiDeps, task: Task, base: string): Prom
     const view = await getQueueView(deps.pool, task.repo, base);
     if (view !== null) behind.push(...queueLinks(view, task));
   }
+  if (nearest?.kind === 'dependency') behind.push(...(await dependencyLinks(deps, task, repos)));
   const [gates, entries] = await Promise.all([activeGates(deps.pool, task.repo, base), openEntriesOf(deps.pool, task)]);
   const waiting = entries.find((entry) => entry.base === base);
   const fixes = waiting === undefined ? [] : [`signalbox entry change ${task.repo} ${task.workItem} --fix`];

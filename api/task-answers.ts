@@ -25,6 +25,10 @@ export function showTask(task: Task, cost: Cost) {
     priority: task.priority,
     maxAttempts: task.maxAttempts,
     pipeline: task.pipeline,
+    dependsOn: task.dependsOn.map(({ repo, workItem, onFailure, stack }) => ({
+      ...{ task: taskName(repo, workItem), onFailure, stack },
+    })),
+    stackBase: task.stackBase,
     waitingOn: task.waitingOn,
     landed: task.landed,
     endReason: task.endReason,

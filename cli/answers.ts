@@ -11,6 +11,7 @@ export interface TaskAnswer {
   stage: string;
   branch: string;
   head: string | null;
+  dependsOn: { task: string; onFailure: string; stack: boolean }[];
   waitingOn: Waiting | null;
   landed: Landed | null;
   endReason: string | null;

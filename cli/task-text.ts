@@ -44,6 +44,7 @@ export function taskText(task: TaskAnswer): string {
     ['waits for', waits && `${waitText(task)} since ${waits.since}: ${waits.detail}`],
     ['document', waits?.artifact && `${waits.artifact.path ?? '(the whole change)'} at ${waits.artifact.sha}`],
     ['unblocked by', waits?.unblockedBy.join(', ')],
+    ['comes after', task.dependsOn.map((d) => (d.stack ? `${d.task} (stacked on it)` : d.task)).join(', ') || null],
     ['branch', task.branch],
     ['head', task.head],
     ['ended', task.endReason],

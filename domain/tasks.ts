@@ -8,7 +8,7 @@ export const TERMINAL_STATES: readonly TaskStateName[] = ['done', 'failed', 'can
 
 /** What a task waits for. `start`: accepted, its workflow not begun; `host`: a free slot or a live host. */
 export type WaitKind =
-  'start' | 'approval' | 'answer' | 'host' | 'backoff' | 'agent' | 'check' | 'merge-queue' | 'freeze';
+  'start' | 'dependency' | 'approval' | 'answer' | 'host' | 'backoff' | 'agent' | 'check' | 'merge-queue' | 'freeze';
 
 /** Why an `answer` or `check` wait stands. */
 export type WaitCode = 'attempts' | 'bound' | 'question' | 'base-red' | 'refused' | 'blocked' | 'invalid';
@@ -97,6 +97,8 @@ export interface TaskMirror {
   stage: string;
   agentRunning: string | null;
   head: string | null;
+  /** The commit of another task that its branch was cut from; absent or null: of none. */
+  stackBase?: string | null;
   waitingOn: Waiting | null;
   landed: Landed | null;
   counters: Counters;

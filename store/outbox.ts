@@ -10,6 +10,8 @@ export interface OutboxPayloads {
   'start-task': { repo: string; workItem: string; generation: number; startAt: unknown };
   /** Tell the workflow of a live task its title and priority, as the row has them then. */
   'task-changed': { repo: string; workItem: string };
+  /** Tell the live tasks that come after this one to look at it again. */
+  'task-moved': { repo: string; workItem: string };
   'run-granted': { workflowId: string; runId: string; host: string };
   /** The host of a running job went away or came back: its workflow is told what is so by then. */
   'host-changed': { runId: string };

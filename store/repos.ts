@@ -95,7 +95,18 @@ export async function updateRepo(db: Db, id: string, patch: RepoPatch): Promise<
 }
 
 const TABLES_OF_A_REPO = [
-  ...['decisions', 'agent_runs', 'jobs', 'merge_entries', 'merge_queues', 'landings', 'verdicts', 'repo_gate', 'tasks'],
+  ...[
+    'decisions',
+    'agent_runs',
+    'jobs',
+    'merge_entries',
+    'merge_queues',
+    'landings',
+    'verdicts',
+    'repo_gate',
+    'task_dependencies',
+    'tasks',
+  ],
 ];
 
 /**

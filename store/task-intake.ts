@@ -1,10 +1,12 @@
 /** How a task comes into being, and into a new generation: one transaction with its number, outbox row and event. */
 import { SignalboxError } from '../domain/errors.js';
+import type { Dependency } from '../domain/pipeline/dependencies.js';
 import type { RunOverrides } from '../domain/pipeline/input.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import { taskName, workItemName, type Priority } from '../domain/tasks.js';
 import { execute, json, lock, queryOne, transaction, violatesUnique, type Pool, type Tx } from './db.js';
 import { appendEvent } from './events.js';
+import { addDependencies } from './task-dependencies.js';
 import { addToOutbox } from './outbox.js';
 import { findTaskByExternal, getTask, TASK_COLUMNS, waitingToStart, type Task } from './tasks.js';
 
@@ -24,6 +26,8 @@ export interface NewTask {
   priority: Priority;
   pipeline: Pipeline;
   maxAttempts: number | null;
+  /** Each task once. */
+  dependsOn: Dependency[];
   submittedBy: string | null;
 }
 
@@ -42,7 +46,9 @@ export async function createTask(pool: Pool, input: NewTask): Promise<{ task: Ta
     return await transaction(pool, async (tx) => {
       const existing = await sameExternal(tx, input);
       if (existing !== null) return { task: existing, created: false };
-      const task = await insert(tx, input, await takeNumber(tx, input));
+      const inserted = await insert(tx, input, await takeNumber(tx, input));
+      await addDependencies(tx, inserted, input.dependsOn);
+      const task = { ...inserted, dependsOn: input.dependsOn };
       await announce(tx, task, 'created', null);
       return { task, created: true };
     });

@@ -1,9 +1,10 @@
 /** The mirrored picture of a task. An older picture never wins. */
 import { auditedCancel, cancelledBy } from '../domain/pipeline/actor.js';
-import { taskName, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
+import { taskName, TERMINAL_STATES, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
 import { actorOfCancel } from './audit.js';
 import { execute, json, queryOne, type Tx } from './db.js';
 import { appendEvent } from './events.js';
+import { tellDependents } from './task-dependencies.js';
 import { isNewer, pastRuns, type MirrorVersion } from './mirror-version.js';
 
 interface MirrorRow extends MirrorVersion {
@@ -31,6 +32,7 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
     tx,
     `UPDATE tasks SET state = $3, stage = $4, agent_running = $5, head = $6, waiting_on = $7, landed = $8, counters = $9,
        human_seconds = $10, mirror_run = $11, mirror_seq = $12, mirror_past = $13, end_reason = $14,
+       stack_base = $15,
        updated_at = CASE WHEN stage = $4 THEN updated_at ELSE now() END
      WHERE repo = $1 AND work_item = $2`,
     [
@@ -38,11 +40,15 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
       ...[json(mirror.landed), json(mirror.counters), mirror.humanSeconds, mirror.runId, mirror.seq],
       pastRuns(stored, mirror.runId),
       endReason,
+      mirror.stackBase ?? null,
     ],
   );
   const before = [stored.state, stored.stage, stored.waitingOn?.kind ?? null];
   const after = [mirror.state, mirror.stage, mirror.waitingOn?.kind ?? null];
-  if (before.some((value, i) => value !== after[i])) await tell(tx, { ...mirror, endReason });
+  if (before.every((value, i) => value === after[i])) return true;
+  const matters = TERMINAL_STATES.includes(mirror.state) || mirror.waitingOn?.kind === 'merge-queue';
+  if (matters) await tellDependents(tx, repo, workItem, `${mirror.runId}.${mirror.seq}`);
+  await tell(tx, { ...mirror, endReason });
   return true;
 }
 

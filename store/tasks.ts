@@ -1,15 +1,17 @@
 /** Tasks as they were accepted, and the mirrored picture of where their workflows stand. */
 import { randomUUID } from 'node:crypto';
 import { SignalboxError } from '../domain/errors.js';
+import type { Dependency } from '../domain/pipeline/dependencies.js';
 import type { Pipeline } from '../domain/pipeline/types.js';
 import { taskName, type Priority, type TaskMirror, type TaskStateName, type Waiting } from '../domain/tasks.js';
 import { query, queryOne, type Db, type Tx } from './db.js';
 import { appendEvent } from './events.js';
+import { tellDependents } from './task-dependencies.js';
 import { dropEntryPriorities } from './merge-entries.js';
 import { addToOutbox } from './outbox.js';
 
 /** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
-export interface Task extends Omit<TaskMirror, 'runId' | 'seq' | 'endReason'> {
+export interface Task extends Omit<TaskMirror, 'runId' | 'seq' | 'endReason' | 'stackBase'> {
   prefix: string;
   number: number;
   title: string;
@@ -22,6 +24,9 @@ export interface Task extends Omit<TaskMirror, 'runId' | 'seq' | 'endReason'> {
   pipeline: Pipeline;
   maxAttempts: number | null;
   submittedBy: string | null;
+  dependsOn: Dependency[];
+  /** The commit of another task that its branch was cut from; null: of none. */
+  stackBase: string | null;
   /** Why it is over: by its own workflow's word, or why that ended. */
   endReason: string | null;
   createdAt: string;
@@ -31,7 +36,10 @@ export interface Task extends Omit<TaskMirror, 'runId' | 'seq' | 'endReason'> {
 export const TASK_COLUMNS = `repo, work_item AS "workItem", prefix, number, title, description, source,
   external_id AS "externalId", branch, priority, pipeline, max_attempts AS "maxAttempts", generation, state, stage,
   agent_running AS "agentRunning", head, waiting_on AS "waitingOn", landed, counters, human_seconds AS "humanSeconds",
-  submitted_by AS "submittedBy", end_reason AS "endReason", created_at AS "createdAt", updated_at AS "updatedAt"`;
+  submitted_by AS "submittedBy", stack_base AS "stackBase",
+  (SELECT coalesce(json_agg(json_build_object('repo', d.depends_on_repo, 'workItem', d.depends_on_item,
+            'onFailure', d.on_failure, 'stack', d.stack) ORDER BY d.depends_on_repo, d.depends_on_item), '[]')
+     FROM task_dependencies d WHERE d.repo = tasks.repo AND d.work_item = tasks.work_item) AS "dependsOn", end_reason AS "endReason", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** What a task waits for between its acceptance and the first step of its workflow. */
 export function waitingToStart(since: Date): Waiting {
@@ -186,6 +194,7 @@ export async function failTask(
     [repo, workItem, generation, reason],
   );
   if (failed === null) return false;
+  await tellDependents(tx, repo, workItem, `failed.g${generation}`);
   const data = { type: 'changed', generation, state: 'failed', stage: failed.stage, waitingOn: null, detail: reason };
   await appendEvent(tx, { kind: 'task', repo, subject: taskName(repo, workItem), data });
   return true;

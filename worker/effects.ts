@@ -17,9 +17,17 @@ import { getEntry } from '../store/merge-entries.js';
 import { queueBases } from '../store/merge-queues.js';
 import type { OutboxPayloads, OutboxRow } from '../store/outbox.js';
 import { getRepo } from '../store/repos.js';
+import { liveDependents } from '../store/task-dependencies.js';
 import { getTask } from '../store/tasks.js';
 import { controlQueue, mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
-import { changed, entryEdited, gateChanged, hostChanged, runGranted } from '../workflows/messages.js';
+import {
+  changed,
+  dependencySettled,
+  entryEdited,
+  gateChanged,
+  hostChanged,
+  runGranted,
+} from '../workflows/messages.js';
 import {
   SignalboxBranch,
   SignalboxRepo,
@@ -42,6 +50,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return startTask(deps, row.payload);
     case 'task-changed':
       return tellChange(deps, row.id, row.payload);
+    case 'task-moved':
+      return tellDependents(deps, row.payload);
     case 'run-granted':
       return tellGrant(deps, row.payload);
     case 'host-changed':
@@ -124,6 +134,18 @@ async function tellChange(deps: EffectDeps, version: number, of: OutboxPayloads[
     if (!(err instanceof WorkflowNotFoundError)) throw err;
     // Its start may have read the row before the change: told again once it runs.
     throw new SignalboxError('unavailable', `${taskName(task.repo, task.workItem)} has no workflow yet`);
+  }
+}
+
+/** One whose workflow has not begun asks when it does. */
+async function tellDependents({ pool, client }: EffectDeps, moved: OutboxPayloads['task-moved']): Promise<void> {
+  const id = taskName(moved.repo, moved.workItem);
+  for (const { repo, workItem } of await liveDependents(pool, moved.repo, moved.workItem)) {
+    try {
+      await client.workflow.getHandle(taskWorkflowId(repo, workItem)).signal(dependencySettled, { id });
+    } catch (err) {
+      if (!(err instanceof WorkflowNotFoundError)) throw err;
+    }
   }
 }
 

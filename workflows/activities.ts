@@ -2,6 +2,7 @@
  * What workflows may ask the world to do: one interface per task queue. Implemented under activities/; the proxies,
  * one per reliability class, are in workflows/proxies.ts.
  */
+import type { DependencyNow } from '../domain/pipeline/dependencies.js';
 import type { CheckNews } from '../domain/pipeline/events.js';
 import type { AgentStage } from '../domain/pipeline/types.js';
 import type { Feedback, RunReport, RunRequest } from '../domain/agents/types.js';
@@ -42,12 +43,16 @@ export interface RunAgentInput {
   artifacts: string[];
   /** Head that the branch is reset to before the run, when the clone has to be made anew; null = start from base. */
   head: string | null;
+  /** The commit of another task to start from while there is no head; null, or absent from an earlier version: base. */
+  stackBase?: string | null;
   mirror: TaskMirror;
 }
 
 /** Postgres; seconds. Infrastructure errors are retried for ever, data errors end in a wait for a person. */
 export interface RecordActivities {
   mirrorTask(mirror: TaskMirror): Promise<void>;
+  /** The tasks that come before this one, as their rows are now. */
+  dependencies(repo: string, workItem: string, mirror: TaskMirror): Promise<DependencyNow[]>;
   /** Puts the job in line (idempotent by run id) and grants a slot if one is free. */
   requestRun(run: RunRequest, mirror: TaskMirror): Promise<RunGrant>;
   /** Takes a job that was not started out of the line, or marks one whose host is lost; gives its slot on. */

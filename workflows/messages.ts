@@ -65,6 +65,13 @@ export interface HostChanged {
 }
 export const hostChanged = defineSignal<[HostChanged]>('hostChanged');
 
+/** A task that this one depends on ended, or is in the merge queue. */
+export interface DependencySettled {
+  /** `web/ET-003` */
+  id: string;
+}
+export const dependencySettled = defineSignal<[DependencySettled]>('dependencySettled');
+
 export interface CheckSettled {
   /** The verdict key. */
   id: string;

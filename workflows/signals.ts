@@ -46,6 +46,7 @@ const ARGUMENTS: Record<string, TSchema[]> = {
   changed: [words],
   runGranted: [Type.Object({ runId: text, host: text })],
   hostChanged: [Type.Object({ runId: text, away: nullable(text) })],
+  dependencySettled: [Type.Object({ id: text })],
   checkSettled: [Type.Object({ id: text, verdict })],
   mergeSettled: [Type.Object({ id: text, outcome })],
   enqueue: [request, nullable(times), nullable(edit)],

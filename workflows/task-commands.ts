@@ -9,6 +9,11 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
   const { input, ids } = ctx;
   const prefix = input.queuePrefix;
   switch (command.type) {
+    case 'askDependencies': {
+      const rows = records(prefix, 'the tasks that come first');
+      const found = await rows.dependencies(input.repo, input.workItem, mirror);
+      return { type: 'dependenciesAnswered', ask: command.ask, found };
+    }
     case 'requestRun': {
       const { runId, stage, attempt } = command.run;
       const grant = await records(prefix, `slot for ${stage}, run ${attempt}`).requestRun(command.run, mirror);
@@ -30,6 +35,7 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
         feedback: command.feedback,
         artifacts: command.artifacts,
         head: command.head,
+        stackBase: command.stackBase,
         mirror,
       });
       return { type: 'runFinished', runId: command.run.runId, report };

@@ -74,6 +74,7 @@ class TaskRun {
     hear(messages.changed, (change) => this.dispatch({ type: 'changed', change }));
     hear(messages.runGranted, (m) => this.dispatch({ type: 'granted', runId: m.runId, host: m.host }));
     hear(messages.hostChanged, (m) => this.dispatch({ type: 'hostChanged', runId: m.runId, away: m.away }));
+    hear(messages.dependencySettled, (m) => this.dispatch({ type: 'dependencySettled', task: m.id }));
     hear(messages.checkSettled, (m) => this.dispatch({ type: 'checkSettled', key: m.id, verdict: m.verdict }));
     hear(messages.mergeSettled, (m) => this.dispatch({ type: 'mergeSettled', entry: m.id, outcome: m.outcome }));
     setHandler(messages.status, () => {
@@ -216,6 +217,7 @@ function subject(command: TaskCommand): string {
     case 'requestRun':
     case 'runAgent':
       return command.run.runId;
+    case 'askDependencies':
     case 'requestCheck':
       return String(command.ask);
     case 'enqueue':

@@ -17,7 +17,7 @@ import { makeDirectory } from './plain-file.js';
 import { markedRuns } from './processes.js';
 import { runFiles, writeWhole, type SupervisedSpec } from './records.js';
 import { killTree } from './supervisor.js';
-import { ensureClone, writeCloneNote } from './task-clone.js';
+import { ensureClone, writeCloneNote, type CloneWanted } from './task-clone.js';
 
 export type Prepared =
   { kind: 'ready'; spec: SupervisedSpec; profile: AgentProfile } | { kind: 'impossible'; outcome: RunOutcome };
@@ -37,7 +37,10 @@ export async function prepareRun(host: AgentHost, repo: Repo, input: RunAgentInp
   makeDirectory(host.paths.run(run.runId));
   makeDirectory(files.agentDir);
   const last = await lastRunStart(host.pool, { ...run, host: input.host });
-  const wanted = { workItem: run.workItem, generation: run.generation, branch: input.branch, head: input.head, last };
+  const wanted = {
+    ...{ workItem: run.workItem, generation: run.generation, branch: input.branch, head: input.head, last },
+    stack: stackOf(task, input),
+  };
   const note = await ensureClone(host, repo, wanted);
   // Also what a git that was killed left there, else it would stop every later try.
   for (const name of [files.bundle, `${files.bundle}.lock`]) await rm(name, { recursive: true, force: true });
@@ -85,6 +88,12 @@ async function endOtherRuns(host: AgentHost, { run }: RunAgentInput): Promise<vo
 /** Nothing to mend for whoever may not commit, and nothing new after the conflict itself. */
 const predictedFor = ({ stage, feedback }: RunAgentInput, flag: ConflictFlag | null): Obstacle[] =>
   stage.commits === 'forbidden' || feedback.some(({ kind }) => kind === 'conflict') ? [] : (flag?.against ?? []);
+
+/** The work of another task that the branch begins with. */
+function stackOf(task: Task, { stackBase }: RunAgentInput): CloneWanted['stack'] {
+  const on = task.dependsOn.find((d) => d.stack);
+  return stackBase == null || on === undefined ? null : { workItem: on.workItem, commit: stackBase };
+}
 
 const promptInput = (task: Task, input: RunAgentInput) => ({
   task: taskName(task.repo, task.workItem),

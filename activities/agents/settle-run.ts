@@ -57,7 +57,8 @@ export async function settleRun(host: AgentHost, repo: Repo, input: RunAgentInpu
   }
   const notes = [...taken.notes, ...exitNotes(exit), 'ran without a sandbox, as the user of the host'];
   const { head, commits } = taken;
-  const report = await makeReport(host, repo, input, { outcome, head, commits, notes, artifacts: blobs });
+  const stacked = input.head === null && input.stackBase != null && facts !== null ? { stackBase: facts.start } : {};
+  const report = await makeReport(host, repo, input, { outcome, head, ...stacked, commits, notes, artifacts: blobs });
   return { report, usage, exitCode: exit.code };
 }
 

@@ -9,8 +9,8 @@ import { Check } from 'typebox/value';
 import type { Repo } from '../../domain/repos.js';
 import type { RunStart } from '../../store/run-keys.js';
 import { makeClone } from '../git/clone.js';
-import { withGate } from '../git/gate.js';
-import { fetchRefs, listRemote } from '../git/remote.js';
+import { hasObject, withGate } from '../git/gate.js';
+import { fetchRefs, headRef, listRemote } from '../git/remote.js';
 import type { AgentHost } from './host.js';
 import { isDirectory } from './plain-file.js';
 import { readRecord, writeWhole } from './records.js';
@@ -52,6 +52,8 @@ export interface CloneWanted {
   branch: string;
   /** Head on the remote; null = none yet. */
   head: string | null;
+  /** While there is no head: the work of another task to begin with; null = base. */
+  stack: { workItem: string; commit: string } | null;
   /** Where the last run here began; null = there was none. */
   last: RunStart | null;
 }
@@ -62,7 +64,8 @@ export async function ensureClone(host: AgentHost, repo: Repo, wanted: CloneWant
   const dir = host.paths.clone(repo.id, workItem);
   const note = readCloneNote(host, repo.id, workItem);
   if (note !== null && fits(note, wanted) && isDirectory(dir)) return note;
-  const from = wanted.head ?? (await branchOnRemote(host, repo, branch));
+  const stacked = wanted.stack === null ? null : await stackStart(host, repo, wanted.stack);
+  const from = wanted.head ?? stacked ?? (await branchOnRemote(host, repo, branch));
   await removeTree(dir);
   const made = await makeClone(host.git, repo, { dir, branch, workItem, head: from });
   const fresh: CloneNote = { generation, base: made.base, head: made.head, setUp: false };
@@ -73,6 +76,20 @@ export async function ensureClone(host: AgentHost, repo: Repo, wanted: CloneWant
 /** The note lies where an agent might write: it only counts where it says what Postgres and the remote say. */
 function fits(note: CloneNote, { generation, head, last }: CloneWanted): boolean {
   return note.generation === generation && note.base === last?.base && note.head === (head ?? last.start);
+}
+
+/** That commit; where the other task rewrote its branch since, what is there now; null if nothing is. */
+async function stackStart(
+  host: AgentHost,
+  repo: Repo,
+  stack: NonNullable<CloneWanted['stack']>,
+): Promise<string | null> {
+  return withGate(host.git, repo, async (gate) => {
+    const ref = headRef(repo, stack.workItem);
+    const now = (await listRemote(host.git, gate.remote, [ref])).get(ref) ?? null;
+    if (now !== null) await fetchRefs(gate, [ref]);
+    return (await hasObject(gate, stack.commit)) ? stack.commit : now;
+  });
 }
 
 /** A branch of that name which is on the remote already is where the task begins; null if there is none. */

@@ -5,6 +5,7 @@ import { recordDecision } from '../../store/decisions.js';
 import { appendEvent } from '../../store/events.js';
 import { liveHosts } from '../../store/hosts.js';
 import { dropJob, requestJob } from '../../store/jobs.js';
+import { dependenciesNow } from '../../store/task-dependencies.js';
 import { mirrorTask } from '../../store/task-mirror.js';
 import type { RecordActivities } from '../../workflows/activities.js';
 import { asActivities } from '../failure.js';
@@ -22,12 +23,22 @@ export function createRecordActivities(deps: RecordDeps): RecordActivities {
   });
 }
 
-type RunRecords = Pick<RecordActivities, 'mirrorTask' | 'requestRun' | 'dropRun' | 'recordDecision' | 'liveHost'>;
+type RunRecords = Pick<
+  RecordActivities,
+  'dependencies' | 'mirrorTask' | 'requestRun' | 'dropRun' | 'recordDecision' | 'liveHost'
+>;
 
 function runRecords({ pool, client, settings }: RecordDeps): RunRecords {
   return {
     async mirrorTask(mirror) {
       await transaction(pool, (tx) => mirrorTask(tx, mirror));
+    },
+
+    async dependencies(repo, workItem, mirror) {
+      return transaction(pool, async (tx) => {
+        await mirrorTask(tx, mirror);
+        return dependenciesNow(tx, repo, workItem);
+      });
     },
 
     async requestRun(run, mirror) {

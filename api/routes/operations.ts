@@ -3,6 +3,7 @@ import { taskName } from '../../domain/tasks.js';
 import { listAudit } from '../../store/audit.js';
 import { listHosts } from '../../store/hosts.js';
 import { queueCounts, recentJobs, type Job } from '../../store/jobs.js';
+import { openEdges } from '../../store/task-dependencies.js';
 import { principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
@@ -38,11 +39,12 @@ export function operationsRoutes(app: App, deps: ApiDeps): void {
     },
     async (request) => {
       const { repos } = principalOf(request);
-      const [counts, recent] = await Promise.all([
+      const [counts, recent, dependencies] = await Promise.all([
         queueCounts(deps.pool, repos),
         recentJobs(deps.pool, request.query.limit ?? 10, repos),
+        openEdges(deps.pool, repos),
       ]);
-      return { counts, recent: recent.map(showJob), dependencies: [] };
+      return { counts, recent: recent.map(showJob), dependencies };
     },
   );
   app.get(

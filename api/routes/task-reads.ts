@@ -4,6 +4,7 @@ import { taskName } from '../../domain/tasks.js';
 import { listCheckRuns } from '../../store/jobs.js';
 import { listRuns } from '../../store/runs.js';
 import { readEvents } from '../../store/events.js';
+import { principalOf } from '../auth.js';
 import type { App } from '../context.js';
 import type { ApiDeps } from '../deps.js';
 import { repoOf, taskOf } from '../lookups.js';
@@ -42,7 +43,7 @@ export function taskReadRoutes(app: App, deps: ApiDeps): void {
     async (request) => {
       const task = await taskOf(deps, request.params);
       const repo = await repoOf(deps, task.repo);
-      return explainTask(deps, task, repo.base);
+      return explainTask(deps, task, repo.base, principalOf(request).repos);
     },
   );
   app.get(

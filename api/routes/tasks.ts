@@ -6,6 +6,7 @@ import { findTaskByExternal, listTasks, patchTask, type Task } from '../../store
 import { audited } from '../audited.js';
 import { principalOf, requireRepo } from '../auth.js';
 import type { App } from '../context.js';
+import { dependenciesOf } from '../dependencies.js';
 import type { ApiDeps } from '../deps.js';
 import { repoNamed, taskOf } from '../lookups.js';
 import { pipelineOfTask } from '../pipelines.js';
@@ -23,7 +24,12 @@ function readExternal(body: CreateTask): { source: string | null; externalId: st
   return { source, externalId };
 }
 
-async function submit(deps: ApiDeps, body: CreateTask, by: string): Promise<{ task: Task; created: boolean }> {
+async function submit(
+  deps: ApiDeps,
+  body: CreateTask,
+  by: string,
+  may: (repo: string) => void,
+): Promise<{ task: Task; created: boolean }> {
   const { source, externalId } = readExternal(body);
   const repo = await repoNamed(deps, 'repo', body.repo);
   const branch = body.branch ?? null;
@@ -46,6 +52,7 @@ async function submit(deps: ApiDeps, body: CreateTask, by: string): Promise<{ ta
     priority: body.priority ?? 'normal',
     pipeline: await pipelineOfTask(deps, repo, body.pipeline),
     maxAttempts: body.maxAttempts ?? null,
+    dependsOn: dependenciesOf(body, repo, may),
     submittedBy: by,
   });
 }
@@ -68,7 +75,9 @@ export function taskRoutes(app: App, deps: ApiDeps): void {
       requireRepo(request, body.repo);
       const action = { action: 'task.submit', subject: body.repo, detail: {} as Record<string, unknown> };
       const { task, created } = await audited(deps, request, action, async () => {
-        const result = await submit(deps, body, principalOf(request).name);
+        const result = await submit(deps, body, principalOf(request).name, (repo) => {
+          requireRepo(request, repo);
+        });
         requireRepo(request, result.task.repo);
         action.subject = taskName(result.task.repo, result.task.workItem);
         action.detail.created = result.created;

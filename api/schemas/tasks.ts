@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { FAILURE_POLICIES } from '../../domain/pipeline/dependencies.js';
 import { Later } from '../validation.js';
 import {
   checkoutBehind,
@@ -23,6 +24,18 @@ const description = text(LONG, 'What to do; the agents read it word for word.');
 const word = (description: string) =>
   Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@\\[\\]-]{0,127}$', description });
 
+const taskRef = Type.String({
+  pattern: '^[a-z0-9][a-z0-9._-]{0,63}/[A-Z][A-Z0-9]{0,15}-[0-9]{1,9}$',
+  description: 'A task, like web/ET-003.',
+});
+const onFailure = Type.Enum([...FAILURE_POLICIES], {
+  description:
+    'When that one is cancelled or fails: wait until it is retried and done (the default), go on without it, or be cancelled too.',
+});
+const stack = Type.Boolean({
+  description: 'Begin with its work as soon as it is in the merge queue, and land after it; of the same repository.',
+});
+
 export const CreateTask = closed({
   repo: repoId,
   title,
@@ -37,7 +50,15 @@ export const CreateTask = closed({
     }),
   ),
   branch: optional(line(255, 'Work on this branch instead of `signalbox/<work item>`; one that exists is the start.')),
-  dependsOn: Later('Tasks that must be done before.'),
+  dependsOn: optional(
+    Type.Array(
+      Type.Union([taskRef, closed({ task: taskRef, onFailure: optional(onFailure), stack: optional(stack) })]),
+      {
+        maxItems: 100,
+        description: 'Tasks that come first; plain names stand for `{"task":NAME}`.',
+      },
+    ),
+  ),
   priority: optional(priority),
   notBefore: Later('Not to be started before this time.'),
   pipeline: optional(Type.Unknown({ description: 'Stages of this task alone.' })),
@@ -135,6 +156,8 @@ const taskFields = {
   externalId: nullable(Type.String()),
   state: Type.String({ description: 'queued, running, waiting, done, failed or cancelled.' }),
   stage: Type.String(),
+  dependsOn: Type.Array(open({ task: Type.String(), onFailure: Type.String(), stack: Type.Boolean() })),
+  stackBase: nullable(Type.String({ description: 'The commit of another task that the branch was cut from.' })),
   agentRunning: nullable(Type.String()),
   branch: Type.String(),
   head: nullable(Type.String()),

@@ -6,6 +6,7 @@ import { logCommand, showCheckLog, showLog, type LogOptions } from '../log-text.
 import { wholeNumber } from '../options.js';
 import { plain } from '../output.js';
 import { explainText, taskRoute, taskTable, taskText, waitText, whatToType, type ExplainAnswer } from '../task-text.js';
+import { FAILURE_POLICIES } from '../../domain/pipeline/dependencies.js';
 import { readPipelineFile } from '../pipeline-file.js';
 import { previewText, type PreviewAnswer } from '../preview-text.js';
 import { collect } from '../words.js';
@@ -19,6 +20,8 @@ interface SubmitOptions extends ClientOptions {
   description?: string;
   descriptionFile?: string;
   dependsOn?: string[];
+  stackOn?: string;
+  onFailure?: string;
   priority?: string;
   branch?: string;
   number?: number;
@@ -29,11 +32,28 @@ interface SubmitOptions extends ClientOptions {
   wait?: boolean;
 }
 
+function dependenciesOf({ dependsOn = [], stackOn, onFailure }: SubmitOptions): unknown[] | undefined {
+  const on = stackOn === undefined ? [] : [{ task: stackOn, onFailure, stack: true }];
+  const all = [...dependsOn.map((task) => ({ task, onFailure })), ...on];
+  return all.length === 0 ? undefined : all;
+}
+
 async function submitBody(options: SubmitOptions): Promise<Record<string, unknown>> {
   const description = await descriptionOf(options);
-  const { repo, title, dependsOn, priority, branch, number, source, externalId, maxAttempts } = options;
+  const { repo, title, priority, branch, number, source, externalId, maxAttempts } = options;
   return {
-    ...{ repo, title, description, dependsOn, priority, branch, number, source, externalId, maxAttempts },
+    ...{
+      repo,
+      title,
+      description,
+      dependsOn: dependenciesOf(options),
+      priority,
+      branch,
+      number,
+      source,
+      externalId,
+      maxAttempts,
+    },
     pipeline: options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline),
   };
 }
@@ -57,8 +77,13 @@ export function registerTaskCommands(program: Command, context: CommandContext):
     .requiredOption('--title <text>', 'one line (required)')
     .option('--description <text>', 'what to do')
     .option('--description-file <file>', 'what to do, from a file (- = standard input)')
-    // Sent as it is: the API says that this version does not have it.
-    .addOption(new Option('--depends-on <task>').argParser(collect).hideHelp())
+    .option('--depends-on <task>', 'a task that must be done before (more than one: say it again)', collect)
+    .option('--stack-on <task>', 'begin with the work of this task once it is in the merge queue, and land after it')
+    .addOption(
+      new Option('--on-failure <what>', 'when one of them is cancelled or fails (default: wait)').choices([
+        ...FAILURE_POLICIES,
+      ]),
+    )
     .option('--priority <priority>', 'low, normal, high or urgent (default: normal)')
     .option('--branch <name>', 'work on this branch')
     .option('--number <n>', 'the tracker’s own number', wholeNumber(1, 999_999_999))

@@ -56,6 +56,8 @@ export interface RunReport {
   outcome: RunOutcome;
   /** Head of the task's branch as read back from the remote; null if nothing is there yet. */
   head: string | null;
+  /** Where a branch that is stacked on another task's work began; absent for others. */
+  stackBase?: string;
   /** Commits this run added. */
   commits: number;
   /** What a `forbidden` stage committed and lost, or leftovers that were committed for the agent. */

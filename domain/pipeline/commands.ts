@@ -7,6 +7,7 @@ import type { AgentStage } from './types.js';
 
 /** What the workflow is to carry out. Each is safe to repeat, by the id it carries. */
 export type TaskCommand =
+  | { type: 'askDependencies'; ask: number }
   | { type: 'requestRun'; run: RunRequest }
   | {
       type: 'runAgent';
@@ -17,6 +18,8 @@ export type TaskCommand =
       feedback: Feedback[];
       artifacts: string[];
       head: string | null;
+      /** Where the branch begins while there is no head; null = base. */
+      stackBase: string | null;
     }
   | { type: 'stopRun'; runId: string; host: string; reason: string }
   | { type: 'dropRun'; runId: string; reason: string }

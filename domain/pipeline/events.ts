@@ -2,6 +2,7 @@ import type { RunReport } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
 import type { EntryChange, MergeOutcome } from '../merge-queue/types.js';
 import type { Decision } from '../tasks.js';
+import type { DependencyNow } from './dependencies.js';
 import type { BackoffTimes, RunOverrides } from './input.js';
 
 /** Everything that can happen to a task. Machine events carry the id of what they answer: others are no news. */
@@ -16,6 +17,9 @@ export type TaskEvent =
   | { type: 'decisionRecorded'; decision: Decision }
   /** The host of the run is not heard of since then, or (null) is heard of again. */
   | { type: 'hostChanged'; runId: string; away: string | null }
+  | { type: 'dependenciesAnswered'; ask: number; found: DependencyNow[] }
+  /** A task that this one depends on ended, or may be stacked on. */
+  | { type: 'dependencySettled'; task: string }
   | { type: 'checkAnswered'; ask: number; answer: CheckNews }
   | { type: 'checkSettled'; key: string; verdict: Verdict }
   | { type: 'enqueueAnswered'; entry: string; settled: MergeOutcome | null; position: number | null }

@@ -29,6 +29,8 @@ export function explain(ctx: TaskContext, state: TaskState): Link[] {
 /** For the summary of the one timer: what happens when it fires. */
 export function timerSummary(phase: Phase): string {
   switch (phase.kind) {
+    case 'dependency':
+      return 'look at what comes first again, if nobody says so before';
     case 'host':
       return 'ask for a slot again, if nobody says so before';
     case 'check':

@@ -1,4 +1,5 @@
 import type { Counters, Priority } from '../tasks.js';
+import type { Dependency } from './dependencies.js';
 import type { TaskState } from './state.js';
 import type { Pipeline } from './types.js';
 
@@ -66,6 +67,10 @@ export interface TaskInput {
   /** What earlier generations counted (all 0 in the first): counters never fall. */
   counters: Counters;
   humanSeconds: number;
+  /** Tasks that come first; absent = none. */
+  dependsOn?: Dependency[];
+  /** The commit of another task that an earlier generation was cut from; absent = none. */
+  stackBase?: string | null;
   /** A redo: where to begin instead of the first stage. */
   startAt: { stage: string; overrides: RunOverrides } | null;
   /** False when the repository has no checks: `check` stages are skipped. */

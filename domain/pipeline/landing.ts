@@ -19,6 +19,7 @@ export function enqueue(t: Turn): void {
     title,
     priority,
     enqueuedAt: iso(Math.floor(t.now / 1000) * 1000).replace('.000Z', 'Z'),
+    ...(t.state.stackBase == null ? {} : { stackBase: t.state.stackBase }),
   };
   const retryAt = t.now + input.settings.mergeRetellMs;
   enter(t, {

@@ -1,6 +1,7 @@
 /** May a person do this now? Judged before anything is applied; a no names what is current. */
 import type { ErrorCode } from '../errors.js';
 import type { Decision } from '../tasks.js';
+import { isBeforeStart } from './dependencies.js';
 import type { TaskState } from './state.js';
 import { current, indexOf, stageAt, type TaskContext } from './turn.js';
 import type { Pipeline } from './types.js';
@@ -76,6 +77,7 @@ function permitRedo(ctx: TaskContext, state: TaskState, stage: string): Permit {
     const stages = ctx.input.pipeline.stages.map((s) => s.name);
     return no('not-acceptable', `the pipeline has no stage ${stage}`, { stages });
   }
+  if (isBeforeStart(state)) return no('conflict', 'the task has not begun: others come first', {});
   if (index > state.stage) return no('conflict', `the task has not come to ${stage} yet`, {});
   if (wantsOut(state) === 'cancel') return no('conflict', 'the task is being cancelled', {});
   const merge = ctx.input.pipeline.stages.findIndex((s) => s.kind === 'merge');

@@ -1,7 +1,7 @@
 /**
  * The life of one generation of a task.
  *
- * Phases (state.ts): created → then, stage by stage of the pinned pipeline,
+ * Phases (state.ts): created → dependency, where others come first → then, stage by stage of the pinned pipeline,
  *   agent:    host (in line) → agent (running) → next | backoff → host | host again after a fault | back edge;
  *             while the host of the run is away it waits for that, until a person gives the run up: host again
  *   approval: approval → next | the stage it is of
@@ -22,6 +22,7 @@
 import { askForVerdictAgain, checkAnswered, checkSettled, lookAtBaseAgain, requestCheck } from './checks.js';
 import type { TaskCommand } from './commands.js';
 import type { TaskEvent } from './events.js';
+import { askDependenciesAgain, dependenciesAnswered, waitForDependencies } from './dependencies.js';
 import { NO_OVERRIDES, type TaskInput } from './input.js';
 import { changed, enqueue, enqueueAgain, enqueueAnswered, mergeSettled } from './landing.js';
 import { decided, decisionRecorded, goOn, stopAgain, turnAway } from './people.js';
@@ -48,6 +49,7 @@ export function initialState(input: TaskInput, now: number): TaskState {
     words: { version: 0, title: input.title, priority: input.priority },
     begun: false,
     head: input.head,
+    stackBase: input.stackBase ?? null,
     host: null,
     runs: {},
     lastRun: null,
@@ -90,6 +92,7 @@ export function reduce(ctx: TaskContext, state: TaskState, event: TaskEvent, now
 export function deadline(state: TaskState): number | null {
   const phase = state.phase;
   switch (phase.kind) {
+    case 'dependency':
     case 'host':
     case 'check':
     case 'merge-queue':
@@ -128,6 +131,12 @@ function apply(t: Turn, event: Exclude<TaskEvent, { type: 'decisionRecorded' }>)
       return;
     case 'hostChanged':
       hostChanged(t, event.runId, event.away);
+      return;
+    case 'dependenciesAnswered':
+      dependenciesAnswered(t, event.ask, event.found, start);
+      return;
+    case 'dependencySettled':
+      askDependenciesAgain(t);
       return;
     case 'checkAnswered':
       checkAnswered(t, event.ask, event.answer);
@@ -177,13 +186,20 @@ function beginStage(t: Turn, stage: Stage): void {
       requestCheck(t, 'head');
       return;
     case 'merge':
-      enqueue(t);
+      // What it is stacked on lands first.
+      if (t.state.stackBase == null) enqueue(t);
+      else waitForDependencies(t, 'merge');
       return;
   }
 }
 
 function begin(t: Turn): void {
   if (t.state.phase.kind !== 'created') return;
+  if ((t.ctx.input.dependsOn ?? []).length > 0) waitForDependencies(t, 'start');
+  else start(t);
+}
+
+function start(t: Turn): void {
   const { startAt } = t.ctx.input;
   if (startAt === null) enterStage(t, 0);
   else enterStage(t, Math.max(0, indexOf(t.ctx, startAt.stage)), startAt.overrides);
@@ -194,6 +210,9 @@ function tick(t: Turn): void {
   if (due === null || t.now < due) return;
   const phase = t.state.phase;
   switch (phase.kind) {
+    case 'dependency':
+      askDependenciesAgain(t);
+      return;
     case 'host':
       askForSlotAgain(t);
       return;
@@ -247,6 +266,7 @@ function commandFailed(t: Turn, id: string, what: string, message: string): void
       emit(t, { type: 'dropRun', runId: id, reason: detail });
       afterwards(t, phase.then);
       return;
+    case 'dependency':
     case 'check':
       if (String(phase.ask) !== id) break;
       askPerson(t, 'invalid', detail, AGAIN);

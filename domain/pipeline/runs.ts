@@ -94,6 +94,7 @@ function startRun(t: Turn, host: string): void {
     feedback: [...earlierSummaries(t), ...t.state.feedback],
     artifacts: documents(t.ctx),
     head: t.state.head,
+    stackBase: t.state.stackBase ?? null,
   });
 }
 
@@ -143,6 +144,7 @@ export function runFinished(t: Turn, runId: string, report: RunReport): void {
 function absorb(t: Turn, report: RunReport): void {
   const stage = currentOf(t, 'agent');
   set(t, { head: report.head ?? t.state.head, blobs: { ...t.state.blobs, ...report.artifacts } });
+  if (report.stackBase !== undefined) set(t, { stackBase: report.stackBase });
   note(t, ...report.notes);
   const summary = 'summary' in report.outcome ? report.outcome.summary : null;
   if (summary !== null) set(t, { summaries: { ...t.state.summaries, [stage.name]: cut(summary) } });

@@ -35,7 +35,7 @@ export function enterStage(t: Turn, index: number, overrides: RunOverrides = NO_
   const stage = stageAt(t.ctx, index);
   if (stage === undefined) {
     set(t, { stage: index });
-    finish(t, 'done', t.state.landed ? 'landed' : 'every stage has passed');
+    finish(t, 'done', endOf(t));
     return;
   }
   if (stage.kind === 'check' && !t.ctx.input.checksExist) {
@@ -44,6 +44,13 @@ export function enterStage(t: Turn, index: number, overrides: RunOverrides = NO_
   }
   set(t, { stage: index, visit: { faults: 0, transient: 0, overrides } });
   t.begin(t, stage);
+}
+
+/** Past a merge stage without a landing: base had it all. */
+function endOf({ ctx, state }: Turn): string {
+  if (state.landed !== null) return 'landed';
+  const merges = ctx.input.pipeline.stages.some((stage) => stage.kind === 'merge');
+  return merges ? `${ctx.input.base} already contained its work` : 'every stage has passed';
 }
 
 /** The same stage again, in the same visit, with a fresh budget. */

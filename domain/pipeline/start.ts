@@ -1,6 +1,7 @@
 import type { Repo } from '../repos.js';
 import type { Settings } from '../settings.js';
 import type { Counters, Priority } from '../tasks.js';
+import type { Dependency } from './dependencies.js';
 import { PATIENCE, type TaskInput } from './input.js';
 import type { Pipeline } from './types.js';
 
@@ -15,6 +16,8 @@ export interface AcceptedTask {
   pipeline: Pipeline;
   maxAttempts: number | null;
   head: string | null;
+  stackBase: string | null;
+  dependsOn: Dependency[];
   counters: Counters;
   humanSeconds: number;
 }
@@ -38,6 +41,7 @@ export function taskInput(
     },
     queuePrefix,
     ...{ head: task.head, counters: task.counters, humanSeconds: task.humanSeconds, startAt },
+    ...{ dependsOn: task.dependsOn, stackBase: task.stackBase },
     checksExist: repo.config.checks.length > 0,
     carried: null,
   };

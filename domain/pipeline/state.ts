@@ -2,6 +2,7 @@ import type { Feedback } from '../agents/types.js';
 import type { Verdict } from '../checks/types.js';
 import type { EnqueueRequest, EntryChange } from '../merge-queue/types.js';
 import type { Counters, Decision, Landed, WaitCode } from '../tasks.js';
+import type { DependencyNow, DependencyPoint } from './dependencies.js';
 import type { BackoffTimes, RunOverrides } from './input.js';
 
 /** What a person's reject, redo or cancel leads to once that which runs has ended. */
@@ -18,6 +19,17 @@ export type Resume =
 /** What the task is in. Each one is a wait with an owner; times are RFC 3339 UTC, deadlines epoch milliseconds. */
 export type Phase =
   | { kind: 'created'; since: string }
+  /** Other tasks come first. `again`: news came while the rows were being read; `on`: empty until they were. */
+  | {
+      kind: 'dependency';
+      since: string;
+      at: DependencyPoint;
+      ask: number;
+      asking: boolean;
+      again: boolean;
+      on: DependencyNow[];
+      retryAt: number;
+    }
   /** In line for a slot. `asking`: the request is in flight. */
   | {
       kind: 'host';
@@ -91,6 +103,8 @@ export interface TaskState {
   /** Any run has begun. */
   begun: boolean;
   head: string | null;
+  /** The commit of another task that the branch was cut from; null = base, absent in a state of an earlier version. */
+  stackBase?: string | null;
   /** The host that holds the clone. */
   host: string | null;
   /** Counts runs per stage in this generation. */

@@ -1,7 +1,8 @@
 /** What the task waits for, in plain words, with who can end it. One place for the API, search and the Web UI. */
 import { withLastLines } from '../plain-text.js';
 import type { TaskMirror, TaskStateName, Waiting } from '../tasks.js';
-import { taskName } from '../tasks.js';
+import { taskName, TERMINAL_STATES } from '../tasks.js';
+import { describeDependency, isBeforeStart } from './dependencies.js';
 import type { TaskState } from './state.js';
 import { current, iso, type TaskContext } from './turn.js';
 
@@ -25,6 +26,22 @@ export function waiting(ctx: TaskContext, state: TaskState): Waiting | null {
   switch (phase.kind) {
     case 'created':
       return { ...base, kind: 'start', detail: 'accepted; its workflow begins', unblockedBy: ['any worker'] };
+    case 'dependency': {
+      const names = phase.on.map((d) => taskName(d.repo, d.workItem));
+      const over = phase.on.filter((d) => TERMINAL_STATES.includes(d.state));
+      const what = phase.on.map(describeDependency).join(', ') || 'the tasks that it depends on';
+      return {
+        ...base,
+        kind: 'dependency',
+        detail: phase.at === 'start' ? `${what} comes first` : `lands after ${what}, which it is stacked on`,
+        unblockedBy: [
+          ...(names.length > 0 ? names : ['any worker']),
+          ...over.map((d) => `signalbox task retry ${taskName(d.repo, d.workItem)}`),
+          `signalbox task cancel ${task}`,
+        ],
+        links: link({ dependency: names[0] ?? null }),
+      };
+    }
     case 'host': {
       const line = phase.ahead > 0 ? ` (${phase.ahead} ahead)` : '';
       return {
@@ -151,12 +168,13 @@ const RUNNING: readonly (Waiting['kind'] | undefined)[] = ['agent', 'check', 'me
 export function picture(ctx: TaskContext, state: TaskState): Picture {
   const { phase } = state;
   const waitingOn = waiting(ctx, state);
-  const { head, landed, counters, humanSeconds } = state;
+  const { head, landed, counters, humanSeconds, stackBase = null } = state;
   return {
     state: stateName(state, waitingOn),
     stage: stageName(ctx, state),
     agentRunning: waitingOn?.kind === 'agent' && phase.kind === 'agent' ? agentOf(ctx, state) : null,
     head,
+    stackBase,
     waitingOn,
     landed,
     counters,
@@ -168,13 +186,13 @@ export function picture(ctx: TaskContext, state: TaskState): Picture {
 function stateName(state: TaskState, waitingOn: Waiting | null): TaskStateName {
   const { phase } = state;
   if (phase.kind === 'ended') return phase.state;
-  if (phase.kind === 'created' || (phase.kind === 'host' && !state.begun)) return 'queued';
+  if (isBeforeStart(state) || (phase.kind === 'host' && !state.begun)) return 'queued';
   return RUNNING.includes(waitingOn?.kind) ? 'running' : 'waiting';
 }
 
 function stageName(ctx: TaskContext, state: TaskState): string {
   const { phase } = state;
-  if (phase.kind === 'created') return 'created';
+  if (isBeforeStart(state)) return 'created';
   return phase.kind === 'ended' && phase.state === 'done' ? 'done' : current({ ctx, state }).name;
 }
 

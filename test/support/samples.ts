@@ -44,6 +44,7 @@ export function sampleTask(over: Partial<NewTask> = {}): NewTask {
   return {
     ...{ repo: 'web', prefix: 'ET', title: 'Do it', description: '', source: null, externalId: null },
     ...{ number: null, branch: null, priority: 'normal', pipeline: SAMPLE_PIPELINE, maxAttempts: null },
+    dependsOn: [],
     submittedBy: 'test',
     ...over,
   };

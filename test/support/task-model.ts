@@ -4,6 +4,7 @@ import type { Verdict } from '../../domain/checks/types.js';
 import type { MergeOutcome } from '../../domain/merge-queue/types.js';
 import type { TaskCommand } from '../../domain/pipeline/commands.js';
 import { DEFAULT_PIPELINE } from '../../domain/pipeline/default.js';
+import type { DependencyNow } from '../../domain/pipeline/dependencies.js';
 import type { TaskEvent } from '../../domain/pipeline/events.js';
 import { NO_OVERRIDES, type TaskInput } from '../../domain/pipeline/input.js';
 import { permit, type Wish } from '../../domain/pipeline/permit.js';
@@ -78,10 +79,15 @@ export class TaskModel {
   readonly open = new Set<string>();
   private readonly documents = new Map<number, string | null>();
   readonly approvedBlobs = new Map<string, string | null>();
+  /** The tasks that come first. */
+  others: DependencyNow[];
   landings = 0;
   mostRuns = 0;
   head = 0;
   friendly = false;
+  /** What the rows said last of the tasks that come first. */
+  answered: DependencyNow[] = [];
+  onCommand: (command: TaskCommand) => void = () => undefined;
   onFeed: (event: TaskEvent) => void = () => undefined;
   readonly ctx: TaskContext;
   private readonly pick: (n: number) => number;
@@ -89,6 +95,12 @@ export class TaskModel {
   constructor(ctx: TaskContext, pick: (n: number) => number) {
     this.ctx = ctx;
     this.pick = pick;
+    this.others = (ctx.input.dependsOn ?? []).map((d) => ({
+      ...d,
+      state: 'running',
+      stage: 'development',
+      ready: null,
+    }));
     this.state = initialState(ctx.input, this.now);
     this.feed({ type: 'begin' });
   }
@@ -97,7 +109,11 @@ export class TaskModel {
     this.onFeed(event);
     const { state, commands } = reduce(this.ctx, this.state, event, this.now);
     this.state = state;
-    commands.forEach((command) => this.carryOut(command));
+    if (event.type === 'dependenciesAnswered') this.answered = event.found;
+    commands.forEach((command) => {
+      this.onCommand(command);
+      this.carryOut(command);
+    });
   }
 
   private one<T>(...items: T[]): T {
@@ -110,6 +126,10 @@ export class TaskModel {
 
   private carryOut(command: TaskCommand): void {
     switch (command.type) {
+      case 'askDependencies': {
+        this.send({ type: 'dependenciesAnswered', ask: command.ask, found: [...this.others] });
+        return;
+      }
       case 'requestRun': {
         const { runId } = command.run;
         const free = this.friendly || this.pick(2) === 0;
@@ -222,8 +242,22 @@ export class TaskModel {
     this.feed(message.event);
   }
 
+  /** One of the tasks that come first goes on; what it says of that may be lost. */
+  private otherMoves(): void {
+    const moved = this.pick(this.others.length);
+    const ends = this.friendly ? (['done'] as const) : (['done', 'cancelled', 'failed', 'running'] as const);
+    this.others = this.others.map((other, i) => {
+      if (i !== moved || other.state === 'done') return other;
+      const ready = other.ready === null && this.pick(2) === 0 ? oid(5) : null;
+      if (ready !== null) return { ...other, state: 'running', ready };
+      return { ...other, state: this.one(...ends), ready: null };
+    });
+    this.send({ type: 'dependencySettled', task: 'web/ET-003' }, true);
+  }
+
   /** What runs comes on: runs end, the line moves, the queue settles. */
   private work(): void {
+    if (this.others.length > 0) this.otherMoves();
     for (const runId of this.inLine) {
       this.inLine.delete(runId);
       this.slots.add(runId);

@@ -8,6 +8,7 @@ import type { RunOutcome, RunReport } from '../../domain/agents/types.js';
 import type { Verdict } from '../../domain/checks/types.js';
 import type { EntryChange, MergeOutcome } from '../../domain/merge-queue/types.js';
 import { DEFAULT_PIPELINE } from '../../domain/pipeline/default.js';
+import type { DependencyNow } from '../../domain/pipeline/dependencies.js';
 import type { TaskInput } from '../../domain/pipeline/input.js';
 import type { Decision, TaskMirror } from '../../domain/tasks.js';
 import type {
@@ -35,6 +36,7 @@ export type Script = (input: RunAgentInput, world: TaskWorld) => RunOutcome | 'h
 
 type TaskRecords = Pick<
   RecordActivities,
+  | 'dependencies'
   | 'mirrorTask'
   | 'requestRun'
   | 'dropRun'
@@ -54,6 +56,8 @@ export class TaskWorld {
   full = false;
   failing: keyof TaskRecords | null = null;
   head = 0;
+  /** The tasks that come first. */
+  others: DependencyNow[] = [];
   readonly runs: RunAgentInput[] = [];
   readonly mirrors: TaskMirror[] = [];
   readonly decisions: Decision[] = [];
@@ -78,6 +82,10 @@ export class TaskWorld {
   }
 
   readonly records: TaskRecords = {
+    dependencies: async (_r, _w, mirror) => {
+      await this.saw(mirror);
+      return this.others;
+    },
     mirrorTask: (mirror) => this.saw(mirror),
     requestRun: async (_, mirror) => {
       await this.saw(mirror);

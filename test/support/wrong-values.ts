@@ -30,7 +30,7 @@ export interface Wrong {
 /** Beyond it the limit of the whole body is met first. */
 const LONGEST = 100_000;
 const SAMPLES: Record<string, unknown> = { string: 'a', integer: 7, number: 7.5, boolean: true, array: [], object: {} };
-const TEXTS = ['a', 'A', 'a'.repeat(40), '1h', '/a', 'env:A'];
+const TEXTS = ['a', 'A', 'a'.repeat(40), '1h', '/a', 'env:A', 'a/A-1'];
 
 const parts = (schema: Schema): Schema[] => (schema.anyOf ?? [schema]).flatMap((s) => (s.anyOf ? parts(s) : [s]));
 const isAnything = (schema: Schema): boolean => Object.keys(schema).every((key) => key === 'description');

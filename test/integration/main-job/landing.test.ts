@@ -112,6 +112,38 @@ test('frozen and paused, nothing lands and both are named; an entry is withdrawn
   expect(await instance.cli('audit', 'gated')).toMatchObject({ code: 0, err: '' });
 });
 
+test('a stacked task begins with the work of another, and lands after it what is its own', async () => {
+  const { remote, first } = await addRepo('stack', { merge: { strategy: 'squash' } });
+  await instance.cli('pause', 'stack', '--reason', 'hold the parent');
+  const parent = (await submit('stack', 'tower.txt')).task;
+  const after = (await submit('stack', 'later.txt', { dependsOn: [parent] })).task;
+  const script = { work: [{ append: 'tower.txt', text: 'storey\n' }, { commit: 'Add a storey' }] };
+  const dependsOn = [{ task: parent, stack: true }];
+  const child = (await instance.submit('Add a storey', script, { repo: 'stack', dependsOn })).task;
+  const waits = await instance.untilTask(child, (t) => t.waitingOn?.kind === 'dependency' && t.stage === 'merge');
+  expect(waits).toMatchObject({ state: 'waiting', dependsOn: [{ task: parent, onFailure: 'wait', stack: true }] });
+  expect(waits['stackBase']).toBe((await instance.task(parent))['head']);
+  expect(await instance.task(after)).toMatchObject({ state: 'queued', stage: 'created', head: null });
+  expect((await explain(after)).chain.map((link) => link.detail)).toMatchObject([
+    expect.stringMatching(`${parent} \\(merge, running\\) comes first`),
+    expect.stringMatching(`${parent}: in the merge queue of main`),
+    expect.stringContaining('pause of stack'),
+  ]);
+  const { dependencies } = await instance.client.get<{ dependencies: string[][] }>(at('queue'));
+  expect(dependencies).toEqual([
+    [after, parent],
+    [child, parent],
+  ]);
+  await instance.cli('resume', 'stack');
+  const [below, above] = [await done(parent), await done(child), await done(after)];
+  expect(await demoGit(remote, ['show', 'main:tower.txt'])).toBe(`by ${parent}\nstorey`);
+  expect((await demoGit(remote, ['rev-list', '--count', `${first}..main`])).trim()).toBe('3');
+  const changed = ['diff', '--stat', `${above.landed?.commit}^`, String(above.landed?.commit)];
+  expect(await demoGit(remote, changed)).toMatch(/tower.txt \| 1 \+\n/);
+  await demoGit(remote, ['merge-base', '--is-ancestor', String(below.landed?.commit), `${above.landed?.commit}^`]);
+  expect(await instance.cli('audit', 'stack')).toMatchObject({ code: 0, err: '' });
+});
+
 test('a checked-out remote is kept in step around a person’s unsaved edits', async () => {
   const { remote } = await addRepo('spare');
   const desk = path.join(instance.dir, 'desk');

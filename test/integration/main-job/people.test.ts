@@ -272,9 +272,9 @@ test('a change of your own: a shell script, a remote that is a path, --wait', as
     /^mine trunk {2}running\n\nnothing queued\n\nLANDED[^\n]*\nmine\/MY-001 +[0-9a-f]{10} +green/,
   );
   expect(await cli('task', 'watch', 'mine/MY-001')).toContain('done');
-  const wrong = await instance.cli('task', 'submit', '--repo', 'mine', '--title', 'x', '--depends-on', 'mine/MY-001');
+  const wrong = await instance.cli('task', 'submit', '--repo', 'mine', '--title', 'x', '--depends-on', 'mine/MY-404');
   expect(wrong).toMatchObject({ code: 1 });
-  expect(wrong.err).toContain('dependsOn');
+  expect(wrong.err).toContain('dependsOn[0] "mine/MY-404": there is no such task');
 });
 
 test('all that landed is proven, and nothing is left', async () => {

@@ -1,6 +1,7 @@
 import { Client, Connection, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DependencyNow } from '../../../domain/pipeline/dependencies.js';
 import type { MergeOutcome } from '../../../domain/merge-queue/types.js';
 import * as messages from '../../../workflows/messages.js';
 import type { task } from '../../../workflows/task.js';
@@ -116,6 +117,31 @@ test('the default pipeline: approved once for a sha, landed, few actions', () =>
       expect(actions).toBeLessThanOrEqual(80 - 30 - 2);
       expect(actions).toBeGreaterThan(10);
       await keepHistory(temporal, handle.workflowId, 'task-default-pipeline');
+    },
+  ));
+
+test('what comes first is waited for, and a stacked task lands after it', () =>
+  inWorld(
+    () => undefined,
+    async (start, world) => {
+      const dependency = { repo: 'r', workItem: 'ET-009', onFailure: 'wait', stack: true } as const;
+      const moves = async (more: Partial<DependencyNow>): Promise<void> => {
+        world.others = [{ ...dependency, state: 'running', stage: 'development', ready: null, ...more }];
+        await handle.signal(messages.dependencySettled, { id: 'r/ET-009' });
+      };
+      world.others = [{ ...dependency, state: 'running', stage: 'development', ready: null }];
+      const handle = await start({ ...SHORT, dependsOn: [dependency] });
+      const first = await until(handle, 'dependency');
+      expect(first).toMatchObject({ state: 'queued', stage: 'created', head: null });
+      await moves({ stage: 'merge', ready: sha(77) });
+      const second = await until(handle, 'dependency', 'merge');
+      expect(second).toMatchObject({ state: 'waiting', head: sha(1) });
+      expect(world.runs[0]).toMatchObject({ head: null, stackBase: sha(77) });
+      expect(world.entries).toEqual([]);
+      await moves({ state: 'done', stage: 'done' });
+      await handle.result();
+      expect(world.last).toMatchObject({ state: 'done', landed: { commit: sha(900) }, stackBase: sha(77) });
+      await keepHistory(temporal, handle.workflowId, 'task-stacked');
     },
   ));
 

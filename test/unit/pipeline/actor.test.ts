@@ -10,7 +10,8 @@ test('a name counts only beside an audit row, and a text names the row', () => {
 });
 
 test('the audit row of a cancel is found in the words that name it, and nowhere else', () => {
-  const by = (intent?: number): string => cancelledBy(sourceOf(intent === undefined ? {} : { intent }), 'wrong repo: x');
+  const by = (intent?: number): string =>
+    cancelledBy(sourceOf(intent === undefined ? {} : { intent }), 'wrong repo: x');
   expect(auditedCancel(by(7))).toEqual({ row: 7, reason: 'wrong repo: x' });
   expect(auditedCancel(by())).toBeNull();
   expect(auditedCancel(cancelledBy('temporal', by(7)))).toBeNull();

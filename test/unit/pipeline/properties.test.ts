@@ -3,19 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { deadline } from '../../../domain/pipeline/reduce.js';
 import { picture } from '../../../domain/pipeline/waiting.js';
+import { choices } from '../../support/choices.js';
 import { modelContext, TaskModel } from '../../support/task-model.js';
 
 const STEPS = 200;
-
-/** Choices from a list of random numbers, and from a fixed sequence when they are used up. */
-function choices(numbers: number[]): (n: number) => number {
-  let i = 0;
-  let state = 1;
-  return (n) => {
-    state = (state * 48271) % 2147483647;
-    return (numbers[i++] ?? state) % n;
-  };
-}
 
 test('whatever the bus does: one run at a time, budgets kept, every wait owned, the end final', () => {
   fc.assert(
