@@ -4,6 +4,7 @@
  */
 import type { Gate, QueueView } from '../domain/merge-queue/types.js';
 import { taskName, TERMINAL_STATES } from '../domain/tasks.js';
+import { waitsOfTask, type ExternalWait } from '../store/external-waits.js';
 import { activeGates } from '../store/gates.js';
 import { liveHosts } from '../store/hosts.js';
 import { openEntriesOf } from '../store/merge-entries.js';
@@ -117,6 +118,14 @@ async function hostLinks(deps: ApiDeps, since: string): Promise<ExplainLink[]> {
   return [{ kind: 'host', since, until: null, detail, unblockedBy: ['signalbox up', 'signalbox worker'], links: {} }];
 }
 
+/** What a forge is asked for, for the verdict that the task or its entry waits for. */
+const forgeLink = (wait: ExternalWait): ExplainLink => ({
+  ...{ kind: 'check', since: wait.since, until: wait.until },
+  detail: `the forge is to say ${wait.context} of ${wait.sha}; ${wait.seen === null ? 'not looked yet' : `last seen: ${wait.seen}`}`,
+  unblockedBy: [`the status ${wait.context} of ${wait.sha.slice(0, 12)} at the forge`],
+  links: { workflow: wait.workflowId, ...(wait.seenUrl !== null && { status: wait.seenUrl }) },
+});
+
 /** `repos`: those that whoever asks may see; null = all. */
 export async function explainTask(
   deps: ApiDeps,
@@ -134,6 +143,9 @@ export async function explainTask(
     if (view !== null) behind.push(...queueLinks(view, task));
   }
   if (nearest?.kind === 'dependency') behind.push(...(await dependencyLinks(deps, task, repos)));
+  if (nearest?.kind === 'merge-queue' || nearest?.kind === 'check') {
+    behind.push(...(await waitsOfTask(deps.pool, task.repo, task.workItem)).map(forgeLink));
+  }
   const [gates, entries] = await Promise.all([activeGates(deps.pool, task.repo, base), openEntriesOf(deps.pool, task)]);
   const waiting = entries.find((entry) => entry.base === base);
   const fixes = waiting === undefined ? [] : [`signalbox entry change ${task.repo} ${task.workItem} --fix`];

@@ -1,13 +1,14 @@
 /** Tasks as answers show them. */
 import type { Cost, Decision } from '../domain/tasks.js';
 import { taskName } from '../domain/tasks.js';
+import { pullRequestsOf, type PullRequestRow } from '../store/pull-requests.js';
 import { costOf, taskCosts } from '../store/runs.js';
 import type { Task } from '../store/tasks.js';
 import { taskWorkflowId } from '../workflows/ids.js';
 import type { ApiDeps } from './deps.js';
 import { withPresence } from './presence.js';
 
-export function showTask(task: Task, cost: Cost) {
+export function showTask(task: Task, cost: Cost, pull: PullRequestRow | undefined) {
   return {
     repo: task.repo,
     workItem: task.workItem,
@@ -31,6 +32,7 @@ export function showTask(task: Task, cost: Cost) {
     stackBase: task.stackBase,
     waitingOn: task.waitingOn,
     landed: task.landed,
+    pullRequest: showPullRequest(pull),
     endReason: task.endReason,
     counters: task.counters,
     humanSeconds: task.humanSeconds,
@@ -42,15 +44,31 @@ export function showTask(task: Task, cost: Cost) {
   };
 }
 
+/** Null before the forge has one. `behind`: why it does not show the task as it is. */
+const showPullRequest = (row: PullRequestRow | undefined) =>
+  row?.number == null && row?.error == null
+    ? null
+    : { number: row.number, url: row.url, state: row.state, behind: row.error };
+
 /** Tasks with their costs, read in one go. */
 export async function showTasks(deps: ApiDeps, tasks: Task[]) {
-  const [costs, shown] = await Promise.all([taskCosts(deps.pool, tasks), withPresence(deps, tasks)]);
-  return shown.map((task) => showTask(task, costOf(costs, taskName(task.repo, task.workItem))));
+  const names = tasks.map((task) => taskName(task.repo, task.workItem));
+  const [costs, shown, pulls] = await Promise.all([
+    taskCosts(deps.pool, tasks),
+    withPresence(deps, tasks),
+    pullRequestsOf(deps.pool, names),
+  ]);
+  return shown.map((task, i) => showTask(task, costOf(costs, names[i] ?? ''), pulls.get(names[i] ?? '')));
 }
 
 export async function showOneTask(deps: ApiDeps, task: Task) {
-  const [costs, [shown]] = await Promise.all([taskCosts(deps.pool, [task]), withPresence(deps, [task])]);
-  return showTask(shown ?? task, costOf(costs, taskName(task.repo, task.workItem)));
+  const name = taskName(task.repo, task.workItem);
+  const [costs, [shown], pulls] = await Promise.all([
+    taskCosts(deps.pool, [task]),
+    withPresence(deps, [task]),
+    pullRequestsOf(deps.pool, [name]),
+  ]);
+  return showTask(shown ?? task, costOf(costs, name), pulls.get(name));
 }
 
 export const showDecision = ({ stage, sha, verdict, by, at, reason }: Decision) => ({

@@ -86,6 +86,20 @@ export async function openEntriesOf(
   );
 }
 
+/** The newest entry of a head of a task. */
+export async function entryOfHead(
+  db: Db,
+  { repo, workItem, generation }: { repo: string; workItem: string; generation: number },
+  head: string,
+): Promise<MergeEntry | null> {
+  return queryOne<MergeEntry>(
+    db,
+    `SELECT ${COLUMNS} FROM merge_entries WHERE repo = $1 AND work_item = $2 AND generation = $3 AND head = $4
+      ORDER BY created_at DESC, entry LIMIT 1`,
+    [repo, workItem, generation, head],
+  );
+}
+
 /** Entries of a base branch that have no outcome yet. */
 export async function openEntriesOn(db: Db, repo: string, base: string): Promise<string[]> {
   const rows = await query<{ entry: string }>(

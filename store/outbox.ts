@@ -17,6 +17,8 @@ export interface OutboxPayloads {
   'host-changed': { runId: string };
   /** Tell the queue of an entry what people decided about it, as the row has it then. */
   'entry-edited': { entry: string };
+  /** Show this change of a task, or a later one, at its pull request. */
+  'pull-request': { repo: string; workItem: string; version: number };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }
 export type OutboxKind = keyof OutboxPayloads;
@@ -24,6 +26,9 @@ export type OutboxKind = keyof OutboxPayloads;
 export type OutboxRow = {
   [K in OutboxKind]: { id: number; key: string; kind: K; payload: OutboxPayloads[K]; attempts: number };
 }[OutboxKind];
+
+/** Asked of somebody outside, who may be slow or away: nothing else waits behind these. */
+const OUTSIDE: readonly OutboxKind[] = ['pull-request'];
 
 export const OUTBOX_CHANNEL = 'signalbox_outbox';
 
@@ -64,19 +69,23 @@ export interface Backoff {
 }
 
 /**
- * Takes the oldest due row that nobody else holds, carries it out and marks it done; a failure puts it off.
+ * Takes the oldest due row that nobody else holds, carries it out and marks it done; a failure puts it off. `outside`:
+ * only those that are asked of somebody outside, else only the others.
  * Returns what was done, null when nothing is due.
  */
 export async function carryOutNext(
   pool: Pool,
   backoff: Backoff,
   act: (row: OutboxRow) => Promise<void>,
+  outside = false,
 ): Promise<{ row: OutboxRow; error: unknown } | null> {
   return transaction(pool, async (tx) => {
     const row = await queryOne<OutboxRow>(
       tx,
-      `SELECT id, key, kind, payload, attempts FROM outbox WHERE done_at IS NULL AND available_at <= now()
+      `SELECT id, key, kind, payload, attempts FROM outbox
+        WHERE done_at IS NULL AND available_at <= now() AND (kind = ANY ($1)) = $2
         ORDER BY available_at, id FOR UPDATE SKIP LOCKED LIMIT 1`,
+      [OUTSIDE, outside],
     );
     if (row === null) return null;
     try {

@@ -107,6 +107,7 @@ const TABLES_OF_A_REPO = [
     'task_dependencies',
     'tasks',
   ],
+  ...['pull_requests', 'external_waits'],
 ];
 
 /**

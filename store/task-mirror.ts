@@ -4,6 +4,7 @@ import { taskName, TERMINAL_STATES, type TaskMirror, type TaskStateName, type Wa
 import { actorOfCancel } from './audit.js';
 import { execute, json, queryOne, type Tx } from './db.js';
 import { appendEvent } from './events.js';
+import { wantPullRequest } from './pull-requests.js';
 import { tellDependents } from './task-dependencies.js';
 import { isNewer, pastRuns, type MirrorVersion } from './mirror-version.js';
 
@@ -12,6 +13,10 @@ interface MirrorRow extends MirrorVersion {
   state: TaskStateName;
   stage: string;
   waitingOn: Waiting | null;
+  head: string | null;
+  landedAs: string | null;
+  /** It is shown as a pull request. */
+  asPullRequest: boolean | null;
 }
 
 /**
@@ -22,8 +27,9 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
   const { repo, workItem } = mirror;
   const stored = await queryOne<MirrorRow>(
     tx,
-    `SELECT generation, state, stage, waiting_on AS "waitingOn", mirror_run AS "mirrorRun", mirror_seq AS "mirrorSeq",
-            mirror_past AS "mirrorPast" FROM tasks WHERE repo = $1 AND work_item = $2 FOR UPDATE`,
+    `SELECT generation, state, stage, waiting_on AS "waitingOn", head, landed->>'commit' AS "landedAs", mirror_run AS "mirrorRun", mirror_seq AS "mirrorSeq",
+            mirror_past AS "mirrorPast",
+            (SELECT config->'merge'->>'strategy' = 'pr' FROM repos WHERE id = tasks.repo) AS "asPullRequest" FROM tasks WHERE repo = $1 AND work_item = $2 FOR UPDATE`,
     [repo, workItem],
   );
   if (stored === null || stored.generation !== mirror.generation || !isNewer(stored, mirror)) return false;
@@ -45,7 +51,10 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
   );
   const before = [stored.state, stored.stage, stored.waitingOn?.kind ?? null];
   const after = [mirror.state, mirror.stage, mirror.waitingOn?.kind ?? null];
-  if (before.every((value, i) => value === after[i])) return true;
+  const moved = before.some((value, i) => value !== after[i]);
+  const shown = stored.head !== mirror.head || stored.landedAs !== (mirror.landed?.commit ?? null);
+  if (stored.asPullRequest === true && (moved || shown)) await wantPullRequest(tx, repo, workItem);
+  if (!moved) return true;
   const matters = TERMINAL_STATES.includes(mirror.state) || mirror.waitingOn?.kind === 'merge-queue';
   if (matters) await tellDependents(tx, repo, workItem, `${mirror.runId}.${mirror.seq}`);
   await tell(tx, { ...mirror, endReason });

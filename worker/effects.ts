@@ -5,6 +5,7 @@ import {
   type Client,
   type WorkflowExecutionStatusName,
 } from '@temporalio/client';
+import type { ShowPullRequest } from '../activities/forge/index.js';
 import { assertNever, SignalboxError } from '../domain/errors.js';
 import { queueTimes } from '../domain/merge-queue/times.js';
 import type { TaskInput } from '../domain/pipeline/input.js';
@@ -41,6 +42,8 @@ export interface EffectDeps {
   client: Client;
   settings: Settings;
   queuePrefix: string;
+  /** Absent: such rows are left to others. */
+  showPullRequest?: ShowPullRequest;
 }
 
 /** Throws when the effect is to be tried again later. */
@@ -58,6 +61,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return tellHost(deps, row.payload.runId);
     case 'entry-edited':
       return tellEdit(deps, row.payload.entry);
+    case 'pull-request':
+      return deps.showPullRequest?.(row.payload);
     case 'gate-changed':
       return tellQueues(deps, row.key, row.payload);
     default:

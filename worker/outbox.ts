@@ -23,6 +23,9 @@ export interface Outbox {
 }
 
 const BACKOFF = { baseMs: 250, maxMs: 30_000 };
+/** A forge that is away for a night is asked no more often than that. */
+const OUTSIDE_BACKOFF = { baseMs: 500, maxMs: 300_000 };
+const OUTSIDE_AT_ONCE = 2;
 
 export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
   const { databaseUrl, log, concurrency = 3, pollMs = 2000, sweepMs = 15_000 } = options;
@@ -30,9 +33,10 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
   const bell = new Bell();
   const listener = await listen(databaseUrl, [OUTBOX_CHANNEL], () => bell.ring());
 
-  const once = async (): Promise<boolean> => {
+  const once = async (outside: boolean): Promise<boolean> => {
     try {
-      const done = await carryOutNext(options.pool, BACKOFF, (row) => carryOut(options, row));
+      const backoff = outside ? OUTSIDE_BACKOFF : BACKOFF;
+      const done = await carryOutNext(options.pool, backoff, (row) => carryOut(options, row), outside);
       if (done?.error) log.warn({ err: done.error, key: done.row.key }, 'an effect was put off');
       return done !== null;
     } catch (err) {
@@ -40,8 +44,8 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
       return false;
     }
   };
-  const drain = async (): Promise<void> => {
-    while (!stopping.signal.aborted) if (!(await once())) await bell.wait(pollMs, stopping.signal);
+  const drain = async (outside: boolean): Promise<void> => {
+    while (!stopping.signal.aborted) if (!(await once(outside))) await bell.wait(pollMs, stopping.signal);
   };
   const sweeping = async (): Promise<void> => {
     const clock = new Bell();
@@ -58,7 +62,12 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
       await clock.wait(sweepMs, stopping.signal);
     }
   };
-  const loops = [...Array.from({ length: concurrency }, drain), sweeping()];
+  const drains = (length: number, outside: boolean): Promise<void>[] => Array.from({ length }, () => drain(outside));
+  const loops = [
+    ...drains(concurrency, false),
+    ...drains(options.showPullRequest === undefined ? 0 : OUTSIDE_AT_ONCE, true),
+    sweeping(),
+  ];
   return {
     stop: async () => {
       stopping.abort();

@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { showPullRequestBy } from '../activities/forge/index.js';
+import { gitHostFor } from '../activities/git/index.js';
+import { hostPaths } from '../activities/paths.js';
 import { SignalboxError } from '../domain/errors.js';
 import type { Settings } from '../domain/settings.js';
 import { createPool } from '../store/db.js';
@@ -85,7 +88,9 @@ export async function startWorker(config: WorkerConfig): Promise<RunningWorker> 
   const workers = await createWorkers(config, slots, native, identity, activities);
   const runs = workers.map(async (worker) => worker.run());
   for (const run of runs) run.catch((err: unknown) => stopping.abort(err));
-  const outbox = await startOutbox({ pool, client, settings, queuePrefix, databaseUrl, log });
+  const git = gitHostFor({ paths: hostPaths(config.dataDir), lookup: (name) => config.variables[name] });
+  const showPullRequest = showPullRequestBy(git, pool);
+  const outbox = await startOutbox({ pool, client, settings, queuePrefix, showPullRequest, databaseUrl, log });
   const sweeping = keepSweeping(activities.janitor, log, stopping.signal);
   void adoptPredecessorsWork({ client, hostId, incarnation: presence.incarnation, log, signal: stopping.signal });
 

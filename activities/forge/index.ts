@@ -9,3 +9,4 @@ export const createForgeActivities = (host: GitHost, pool: Pool): ForgeActivitie
   asActivities<ForgeActivities>(externalChecks(host, pool));
 
 export { examineForge } from './examine.js';
+export { showPullRequestBy, type ShowPullRequest } from './show-pull-request.js';

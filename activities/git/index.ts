@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { GitActivities } from '../../workflows/activities.js';
 import type { Pool } from '../../store/db.js';
 import type { HostPaths } from '../paths.js';
+import { awaitRecordedBy } from '../forge/await-recorded.js';
 import type { SecretLookup } from './auth.js';
 import { createGitHost, type GitHost } from './host.js';
 import { createLandings } from './landing.js';
@@ -34,7 +35,7 @@ export function createGitActivities(
   deps: GitDeps,
 ): Pick<GitActivities, 'prepareLanding' | 'publishLanding' | 'fenceLanding' | 'predictConflicts'> {
   const host = gitHostFor(deps);
-  const landings = createLandings(host, landingRecords(deps.pool), stopRequested);
+  const landings = createLandings(host, landingRecords(deps.pool), stopRequested, awaitRecordedBy(deps.lookup));
   return {
     prepareLanding: (...args) => beating(() => landings.prepareLanding(...args)),
     publishLanding: (...args) => beating(() => landings.publishLanding(...args)),

@@ -169,6 +169,17 @@ const taskFields = {
       checkoutBehind,
     }),
   ),
+  pullRequest: nullable(
+    open(
+      {
+        number: nullable(Type.Integer()),
+        url: nullable(Type.String()),
+        state: nullable(Type.String({ description: 'open, merged or closed.' })),
+        behind: nullable(Type.String({ description: 'Why the forge does not show the task as it is.' })),
+      },
+      'The pull request that shows it, where the strategy of the repository is `pr`.',
+    ),
+  ),
   endReason: nullable(Type.String({ description: 'Why it is over, and who wanted it; null while it is not.' })),
   counters: open({
     faults: Type.Integer(),

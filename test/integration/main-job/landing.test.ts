@@ -7,6 +7,8 @@ import { ApiError, at } from '../../../cli/client.js';
 import { demoGit } from '../../../cli/demo/git.js';
 import type { LandingRow, TaskRow } from '../../../cli/demo/proofs.js';
 import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
+import { fakeGithub } from '../../support/fakes/github.js';
+import { ForgeModel } from '../../support/fakes/model.js';
 import { Instance } from '../../support/instance.js';
 import { runProcesses } from '../../support/invariants.js';
 
@@ -27,9 +29,12 @@ const WORK = { name: 'work', kind: 'agent', agent: 'worker' };
 const MERGE = { name: 'merge', kind: 'merge', onRed: { goto: 'work', max: 3 }, onConflict: { goto: 'work', max: 3 } };
 const LAND = { stages: [WORK, MERGE] };
 
+const FORGE_TOKEN = 'forge-secret-5a1d';
+
 let instance: Instance;
 beforeAll(async () => {
-  instance = await Instance.create({ SIGNALBOX_BACKOFF_BASE: '300ms', SIGNALBOX_BACKOFF_MAX: '600ms' });
+  const backoff = { SIGNALBOX_BACKOFF_BASE: '300ms', SIGNALBOX_BACKOFF_MAX: '600ms' };
+  instance = await Instance.create({ ...backoff, FORGE_TOKEN });
   await instance.start();
 }, 90_000);
 afterAll(() => instance.remove());
@@ -216,6 +221,71 @@ test('a red base blocks, sends nobody to repair, and clears by itself when it is
   expect(landed.landed?.base).toBe(fix);
   expect(await runsOf(task)).toHaveLength(1);
   await instance.cli('task', 'cancel', staged.task);
+});
+
+test('a pull request shows the task, the forge gives a verdict, and the landing is shown as merged', async () => {
+  const { remote } = await addRepo('forged');
+  const model = new ForgeModel(remote, 'acme/forged');
+  model.users.set(FORGE_TOKEN, { login: 'bot', level: 'write' });
+  const fake = await fakeGithub(model);
+  const config = {
+    auth: { kind: 'token', ref: 'env:FORGE_TOKEN' },
+    forge: { kind: 'github', api: fake.api, project: 'acme/forged' },
+    ...{ merge: { strategy: 'pr' }, checks: [...CHECKS, { name: 'ci', kind: 'external', context: 'build' }] },
+  };
+  model.protection = { branch: 'main', rule: { name: 'main-is-mine', pushers: [] } };
+  const refused = instance.client.send('PATCH', at('repos', 'forged'), config);
+  await expect(refused).rejects.toThrow(/the token may not push main .*main-is-mine/);
+  model.protection = null;
+  await instance.client.send('PATCH', at('repos', 'forged'), config);
+
+  fake.down = 503; // an outage holds nothing up
+  const { task } = await submit('forged', 'forged.txt');
+  const inQueue = await instance.untilTask(task, (t) => t.waitingOn?.kind === 'merge-queue');
+  const behind = await instance.untilTask(task, (t) => t['pullRequest'] !== null);
+  expect(behind['pullRequest']).toMatchObject({ number: null, behind: expect.stringContaining('503') as string });
+  fake.down = null;
+  const shown = await instance.untilTask(task, (t) => (t['pullRequest'] as { number: unknown } | null)?.number === 1);
+  expect(shown['pullRequest']).toMatchObject({
+    state: 'open',
+    url: 'https://github.test/acme/forged/pull/1',
+    behind: null,
+  });
+  const head = String(inQueue['head']);
+  expect(model.pulls).toMatchObject([
+    { head: 'signalbox/ET-001', base: 'main', sha: head, title: 'ET-001: Write forged.txt' },
+  ]);
+  expect(model.statusesOf(head)[0]).toMatchObject({ context: 'signalbox', state: 'pending' });
+
+  const checkRefs = async (): Promise<string[]> =>
+    (await demoGit(remote, ['for-each-ref', '--format=%(objectname)', 'refs/heads/signalbox/check']))
+      .split('\n')
+      .filter(Boolean);
+  const [checked = ''] = await instance.until('a check ref', checkRefs, (refs) => refs.length === 1);
+  const waits = await instance.until(
+    'why it waits',
+    () => explain(task),
+    (e) => JSON.stringify(e).includes('build'),
+  );
+  expect(waits.chain.map((link) => link.detail).join()).toContain(checked.slice(0, 12));
+  model.setStatus(checked, 'build', 'success', { checkRun: true });
+  const landed = await done(task);
+  expect(landed.landed?.commit, 'what was checked is what landed').toBe(checked);
+  expect(await tipOf(remote)).toBe(checked);
+  const merged = await instance.untilTask(
+    task,
+    (t) => (t['pullRequest'] as { state: unknown } | null)?.state === 'merged',
+  );
+  expect(merged['pullRequest']).toMatchObject({ number: 1, behind: null });
+  expect(model.pulls).toMatchObject([{ state: 'merged', sha: checked }]);
+  for (const sha of [head, checked]) {
+    const ours = model.statusesOf(sha).find((s) => s.context === 'signalbox');
+    expect(ours).toMatchObject({ state: 'success', description: `landed on main as ${checked.slice(0, 12)}` });
+  }
+  expect(await instance.until('no check ref', checkRefs, (refs) => refs.length === 0)).toEqual([]);
+  expect(fake.misunderstood).toEqual([]);
+  expect(await instance.cli('audit', 'forged')).toMatchObject({ code: 0 });
+  await fake.close();
 });
 
 test('agents outlive a stop of everything, are found again, and land once', async () => {
