@@ -68,6 +68,8 @@ export interface RecordActivities {
   ): Promise<Decision>;
   /** The verdict if there is one, else starts or joins the check workflow with a subscription for `subscriber`. */
   requestCheck(input: CheckRequest): Promise<CheckAnswer>;
+  /** The checks of this workflow were given up: nobody wants their verdict any more. */
+  dropCheck(workflowId: string, reason: string): Promise<void>;
   /** Stores a verdict, once; the first one stays. */
   recordVerdict(verdict: Verdict, runs: CheckRunResult[]): Promise<Verdict>;
   /** Row + signal-with-start of the queue; the same entry again re-tells its outcome if it is settled. */
@@ -171,8 +173,8 @@ export interface GitActivities {
    * has done it. Safe to repeat.
    */
   predictConflicts(repo: string, base: string): Promise<{ baseOid: string; report: ScanReport | null }>;
-  /** Ends the processes of a run now. */
-  stopRun(runId: string, reason: string): Promise<void>;
+  /** Ends the processes of a run now. `graceMs`: what they may take to end in order, unless the default does. */
+  stopRun(runId: string, reason: string, graceMs?: number): Promise<void>;
   /** Deletes clone and run directories of a task that is over. */
   cleanUpTask(repo: string, workItem: string): Promise<void>;
 }

@@ -9,6 +9,9 @@
  * Where some checks are external, that is the way of each step in turn, and a green step is followed by the next one.
  * What the forge calls red is not asked for again: it would say the same of the same commit.
  *
+ * Whoever waits says so (`subscribe`) and may stop waiting (`unsubscribe`). When the last one has, what runs is ended at
+ * once and the workflow with it, without a verdict; one that comes meanwhile begins it anew. One that is left keeps it.
+ *
  * A verdict is stored before it is told; the first green or red stays. A fault says nothing about the tree: it makes
  * room for the next one, and whoever still wants a verdict asks again.
  */
@@ -18,6 +21,7 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  isCancellation,
   log,
   setCurrentDetails,
   sleep,
@@ -29,18 +33,29 @@ import type { CheckRunResult, Verdict } from '../domain/checks/types.js';
 import type { CheckInput } from './activities.js';
 import { externalCheck } from './external-check.js';
 import { reasonOf } from './failures.js';
-import { checkSettled, statusNews, subscribe } from './messages.js';
+import { checkRunId } from './ids.js';
+import { checkSettled, statusNews, subscribe, unsubscribe } from './messages.js';
 import { onHost } from './on-host.js';
 import { checkOn, gitOn, records } from './proxies.js';
 import { SignalboxRepo } from './search-attributes.js';
 import { hear } from './signals.js';
 
-/** Ends with the verdict it told. */
-export async function check(input: CheckInput): Promise<Verdict> {
+const UNWANTED = 'nobody waits for the verdict any more';
+/** Nobody asks what checks that are given up make of it. */
+const GRACE_MS = 1000;
+
+/** Ends with the verdict it told; null when it was given up. */
+export async function check(input: CheckInput): Promise<Verdict | null> {
   const { queuePrefix, settings } = input;
   const waiting = new Set(input.subscribers);
   const runs: CheckRunResult[] = [];
+  let working = new CancellationScope();
+  /** What runs on the host now. */
+  let running: string | null = null;
   hear(subscribe, ({ workflowId }) => void waiting.add(workflowId));
+  hear(unsubscribe, ({ workflowId }) => {
+    if (waiting.delete(workflowId) && waiting.size === 0) working.cancel();
+  });
   hear(statusNews, ({ id }) => {
     if (id === checkedCommit(input.source)) news += 1;
   });
@@ -80,9 +95,12 @@ export async function check(input: CheckInput): Promise<Verdict> {
       return externalCheck({ input, host: on, news: () => news, show }, step.check);
     }
     const wanted = step === null ? input : { ...input, checks: step.checks };
+    const attempt = runs.length + 1;
+    running = checkRunId(input.key, workflowInfo().runId, attempt);
     const result = await onHost(queuePrefix, on, settings.hostStale, () =>
-      checkOn(queuePrefix, on, describe(input)).runCheck(wanted, runs.length + 1),
+      checkOn(queuePrefix, on, describe(input)).runCheck(wanted, attempt),
     );
+    running = null;
     return result?.kind === 'failed' ? { kind: 'fault', reason: result.reason } : result;
   }
 
@@ -135,8 +153,40 @@ export async function check(input: CheckInput): Promise<Verdict> {
     }
   }
 
-  async function settle(): Promise<Verdict> {
-    const { last, flaky } = await allSteps();
+  /** Ends what runs; the row says that it was given up. */
+  async function giveUp(): Promise<void> {
+    show(UNWANTED);
+    const [on, runId] = [host, running];
+    if (on !== null && runId !== null) {
+      const stop = () => gitOn(queuePrefix, on, 'end unwanted checks', 'stop').stopRun(runId, UNWANTED, GRACE_MS);
+      await onHost(queuePrefix, on, settings.hostStale, stop);
+      running = null;
+      // The next execution has another id.
+      runs.push({ kind: 'fault', reason: UNWANTED });
+    }
+    if (waiting.size === 0) await records(queuePrefix, UNWANTED).dropCheck(workflowInfo().workflowId, UNWANTED);
+  }
+
+  /** What all steps come to; null when nobody wants to know. */
+  async function wanted(): Promise<Awaited<ReturnType<typeof allSteps>> | null> {
+    for (;;) {
+      try {
+        return await working.run(allSteps);
+      } catch (err) {
+        // A request to cancel the workflow itself is another matter.
+        const given = working.consideredCancelled && !CancellationScope.current().consideredCancelled;
+        if (!given || !isCancellation(err)) throw err;
+      }
+      await giveUp();
+      if (waiting.size === 0 && allHandlersFinished()) return null;
+      working = new CancellationScope();
+    }
+  }
+
+  async function settle(): Promise<Verdict | null> {
+    const outcome = await wanted();
+    if (outcome === null) return null;
+    const { last, flaky } = outcome;
     const verdict = await records(queuePrefix, `record ${last.kind}`).recordVerdict(
       {
         key: input.key,
@@ -166,13 +216,13 @@ export async function check(input: CheckInput): Promise<Verdict> {
     }
   }
 
-  let verdict: Verdict;
+  let verdict: Verdict | null;
   try {
     verdict = await settle();
   } finally {
     await takeAway();
   }
-  await tellAll(verdict);
+  if (verdict !== null) await tellAll(verdict);
   return verdict;
 }
 

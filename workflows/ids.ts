@@ -6,7 +6,8 @@ export const taskWorkflowId = (repo: string, workItem: string): string => `task/
 export const mergeQueueWorkflowId = (repo: string, base: string): string => `merge-queue/${repo}/${base}`;
 /** The id is the verdict key: the same tree checked the same way is one workflow. */
 export const checkWorkflowId = (repo: string, tree: string, configHash: string): string =>
-  `check/${verdictKey(repo, tree, configHash)}`;
+  checkWorkflowOf(verdictKey(repo, tree, configHash));
+export const checkWorkflowOf = (key: string): string => `check/${key}`;
 export const verdictKey = (repo: string, tree: string, configHash: string): string => `${repo}/${tree}/${configHash}`;
 
 export type HostQueueKind = 'git' | 'agent' | 'check';
@@ -17,6 +18,13 @@ export const hostQueue = (prefix: string, host: string, kind: HostQueueKind): st
   `${prefix}-host-${host}-${kind}`;
 
 export { contentId, entryId };
+
+/**
+ * Id of an execution of checks: of its run directory, export and job. `asked` is the workflow run that wants it: one that
+ * was given up, and is still at work somewhere, shares nothing with the next one for the same key.
+ */
+export const checkRunId = (key: string, asked: string, attempt: number): string =>
+  `check-${contentId(key, asked)}-${attempt}`;
 
 /** A run of an agent: the n-th run of the stage in this generation. */
 export const runId = (repo: string, workItem: string, generation: number, stage: string, attempt: number): string =>

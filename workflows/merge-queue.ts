@@ -34,8 +34,10 @@ import {
   gateChanged,
   mergeSettled,
   queueState,
+  unsubscribe,
   withdraw,
 } from './messages.js';
+import { checkWorkflowOf } from './ids.js';
 import { gitOn, records } from './proxies.js';
 import { SignalboxRepo, SignalboxWaitingOn } from './search-attributes.js';
 import { hear as hearSignal } from './signals.js';
@@ -55,7 +57,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   let state: QueueState = {
     ...emptyQueue(repo, base),
     ...input.state,
-    ...{ aging: patched('aging'), conflicts: patched('conflicts') },
+    ...{ aging: patched('aging'), conflicts: patched('conflicts'), letGo: patched('let-go') },
   };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
   const scopes = new Map<number, CancellationScope>();
@@ -158,6 +160,10 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
         const { baseOid } = await at.predictConflicts(repo, base);
         return { kind: 'predicted', call: id, baseOid };
       }
+      case 'letGo': {
+        await stopWaiting(command.key);
+        return { kind: 'letGone', call: id };
+      }
       case 'readGates':
         return { kind: 'gatesRead', call: id, gates: await records(queuePrefix, 'pauses and freezes').readGates(repo) };
       case 'record': {
@@ -183,6 +189,15 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
     const request = { repo, checks: null, source, subscriber, mirror: null };
     const answer: CheckAnswer = await records(queuePrefix, summary).requestCheck(request);
     return answer.kind === 'verdict' ? answer : { kind: 'pending', key: answer.key };
+  }
+
+  async function stopWaiting(key: string): Promise<void> {
+    try {
+      const { workflowId } = workflowInfo();
+      await getExternalWorkflowHandle(checkWorkflowOf(key)).signal(unsubscribe, { workflowId });
+    } catch {
+      // It is over: there is nothing to let go.
+    }
   }
 
   async function tell({ workflowId, entry, outcome }: Extract<QueueCommand, { kind: 'tell' }>): Promise<void> {

@@ -148,6 +148,8 @@ export interface Subscribe {
   workflowId: string;
 }
 export const subscribe = defineSignal<[Subscribe]>('subscribe');
+/** That workflow does not want the verdict any more. */
+export const unsubscribe = defineSignal<[Subscribe]>('unsubscribe');
 
 /** The forge has news about a commit that is checked: look at once. A second one does no more than that either. */
 export interface StatusNews {

@@ -55,6 +55,7 @@ const ARGUMENTS: Record<string, TSchema[]> = {
   entryEdited: [Type.Object({ id: text, edit })],
   gateChanged: [Type.Object({ id: text, acceptTip: nullable(text) }), nullable(times)],
   subscribe: [Type.Object({ workflowId: text })],
+  unsubscribe: [Type.Object({ workflowId: text })],
   statusNews: [Type.Object({ id: text })],
 };
 

@@ -1,8 +1,10 @@
 /** Carries out one command of a task; gives the event that its answer is, or null when nothing hangs on it. */
+import { getExternalWorkflowHandle, patched } from '@temporalio/workflow';
 import type { TaskCommand } from '../domain/pipeline/commands.js';
 import type { TaskEvent } from '../domain/pipeline/events.js';
 import type { TaskContext } from '../domain/pipeline/turn.js';
 import type { Decision, TaskMirror } from '../domain/tasks.js';
+import { unsubscribe } from './messages.js';
 import { agentOn, gitOn, records } from './proxies.js';
 
 export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: TaskMirror): Promise<TaskEvent | null> {
@@ -58,6 +60,14 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
       });
       return { type: 'checkAnswered', ask, answer };
     }
+    case 'letGo':
+      if (!patched('let-go')) return null;
+      try {
+        await getExternalWorkflowHandle(command.check).signal(unsubscribe, { workflowId: ids.workflow });
+      } catch {
+        // It is over: there is nothing to let go.
+      }
+      return null;
     case 'enqueue': {
       const { request } = command;
       const summary = `enqueue ${request.head.slice(0, 12)}, try ${request.try}`;

@@ -225,6 +225,7 @@ function subject(command: TaskCommand): string {
     case 'stopRun':
     case 'dropRun':
     case 'changeEntry':
+    case 'letGo':
     case 'withdraw':
     case 'recordDecision':
     case 'mirror':

@@ -26,7 +26,7 @@ export function createAgentActivities(deps: AgentDeps): AgentHostActivities {
     agent: asActivities<AgentActivities>({ runAgent: (input) => runAgent(host, input) }),
     check: asActivities<CheckActivities>({ runCheck: (input, attempt) => runCheck(host, input, attempt) }),
     git: asActivities<AgentHostActivities['git']>({
-      stopRun: (runId, reason) => stopRun(host, runId, reason),
+      stopRun: (runId, reason, graceMs) => stopRun(host, runId, reason, graceMs),
       cleanUpTask: (repo, workItem) => cleanUpTask(host, repo, workItem),
     }),
     janitor: () => janitor(host),

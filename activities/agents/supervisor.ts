@@ -202,12 +202,13 @@ export async function stop(
   runDir: string,
   of: { runId: string; attempt: number; fence: number },
   reason: string,
+  graceMs = STOP_MS,
 ): Promise<RunProbe> {
   const request: StopRequest = { reason, at: new Date().toISOString() };
   makeDirectory(runDir);
   writeWhole(runFiles(runDir).stop, JSON.stringify(request));
   const buried = entomb(runDir, of, reason);
-  const now = await waitForEnd(runDir, buried ? 0 : STOP_MS);
+  const now = await waitForEnd(runDir, buried ? 0 : graceMs);
   await killTree(runDir);
   return now.state === 'running' ? waitForEnd(runDir, STOP_MS) : now;
 }

@@ -14,7 +14,7 @@ import { addRunKey } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
-import { checkWorkflowId, contentId } from '../../workflows/ids.js';
+import { checkRunId, checkWorkflowId } from '../../workflows/ids.js';
 import { openExport, parkExport, type OpenExport } from '../exports/warm.js';
 import { exportTree } from '../git/export.js';
 import { isWorkflowCancel, withHeartbeat } from '../agents/heartbeat.js';
@@ -29,13 +29,6 @@ import { newKey } from '../agents/warrant.js';
 const LOOK_MS = 10_000;
 const LOG_LIMIT = 256 * 1024 * 1024;
 const TAIL_READ = 256 * 1024;
-
-/**
- * Id of an execution: of its run directory, export and job. `asked` is the workflow run that wants it: one that was
- * given up, and is still at work somewhere, shares nothing with the next one for the same key.
- */
-export const checkRunId = (key: string, asked: string, attempt: number): string =>
-  `check-${contentId(key, asked)}-${attempt}`;
 
 /** Runs the checks once. Everything that is not the content's doing comes back as a fault. */
 export async function runCheck(host: AgentHost, input: CheckInput, attempt: number): Promise<CheckRunResult> {

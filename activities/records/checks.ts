@@ -15,7 +15,7 @@ import { subscribe } from '../../workflows/messages.js';
 import { SignalboxRepo } from '../../workflows/search-attributes.js';
 import type { RecordDeps } from './deps.js';
 
-type CheckRecords = Pick<RecordActivities, 'requestCheck' | 'recordVerdict'>;
+type CheckRecords = Pick<RecordActivities, 'requestCheck' | 'dropCheck' | 'recordVerdict'>;
 
 export function checkRecords(deps: RecordDeps): CheckRecords {
   const { pool, client, settings, queuePrefix } = deps;
@@ -59,6 +59,10 @@ export function checkRecords(deps: RecordDeps): CheckRecords {
         typedSearchAttributes: [{ key: SignalboxRepo, value: repo.id }],
       });
       return { kind: 'pending', key, workflowId, backoff };
+    },
+
+    async dropCheck(workflowId, reason) {
+      await finishCheckJob(pool, workflowId, reason);
     },
 
     async recordVerdict(verdict, runs) {

@@ -1,5 +1,5 @@
 /** What the queue does next, given where it stands: the second half of every reducer step. */
-import { backoff, calling, dropCalls, dropPrediction, due, openCall, putBack, type Draft } from './draft.js';
+import { backoff, calling, dropCalls, dropPrediction, due, lettingGo, openCall, putBack, type Draft } from './draft.js';
 import { activeEntry, countPassed, inLine } from './order.js';
 import type { QueueEntry, QueueState } from './state.js';
 import { isClosed, isClosedTo, mirrorKey, queueView } from './view.js';
@@ -119,6 +119,8 @@ function step(d: Draft, entry: QueueEntry): void {
   const { entry: id, task } = entry.request;
   if (plan === null) {
     prepare(d, entry);
+  } else if ((verdict === null || verdict === 'red') && lettingGo(d)) {
+    return;
   } else if (verdict === null) {
     start(entry, 'checking');
     d.out.push({ kind: 'check', call: openCall(d, 'check', id), plan });

@@ -225,6 +225,7 @@ export function failed(d: Draft, id: number, message: string): void {
       hostAnswered(d, null);
       return;
     case 'predict':
+    case 'letGo':
       return;
     case 'readGates':
       s.gatesWanted = true;

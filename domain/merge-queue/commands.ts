@@ -17,6 +17,8 @@ export type QueueCommand =
   | { kind: 'fence'; call: number; host: string; task: string; plan: LandingPlan | null }
   /** Which live work will not merge with base, or with what is ahead of it. */
   | { kind: 'predict'; call: number; host: string }
+  /** The verdict of that key is not wanted any more. */
+  | { kind: 'letGo'; call: number; key: string }
   | { kind: 'readGates'; call: number }
   | { kind: 'record'; call: number; view: QueueView; settled: { identity: EntryIdentity; outcome: MergeOutcome }[] }
   /** The answer is not wanted any more. */

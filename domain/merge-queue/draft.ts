@@ -62,11 +62,30 @@ export function closeCall(d: Draft, id: number, ...kinds: CallKind[]): Call | nu
   return call;
 }
 
-/** Gives up on calls: they are cancelled, and whatever they still answer is ignored. */
+/**
+ * Gives up on calls: they are cancelled, and whatever they still answer is ignored. But who asks for a verdict is soon
+ * waited for: that call stays, as nobody's, until its answer says which verdict is to be let go.
+ */
 export function dropCalls(d: Draft, which: (call: Call) => boolean): void {
-  for (const call of d.s.calls.filter(which)) d.out.push({ kind: 'cancel', call: call.id });
-  d.s.calls = d.s.calls.filter((c) => !which(c));
+  const stays = (call: Call): boolean => d.s.letGo && asksForVerdict(call);
+  for (const call of d.s.calls.filter(which)) {
+    if (stays(call)) call.entry = null;
+    else d.out.push({ kind: 'cancel', call: call.id });
+  }
+  d.s.calls = d.s.calls.filter((c) => !which(c) || stays(c));
 }
+
+export const asksForVerdict = ({ kind }: Call): boolean => kind === 'check' || kind === 'checkBase';
+
+/** Says that no entry waits for the verdict of this key. */
+export function letGo(d: Draft, key: string): void {
+  if (!d.s.letGo || d.s.entries.some((e) => e.awaited === key)) return;
+  d.out.push({ kind: 'letGo', call: openCall(d, 'letGo'), key });
+}
+
+/** While something is being let go, nobody asks: the two would overtake each other. */
+export const lettingGo = (d: Draft): boolean =>
+  d.s.calls.some((c) => c.kind === 'letGo' || (asksForVerdict(c) && c.entry === null));
 
 /** Nobody waits for it, and it is not to be waited for: it is made again when there is time. */
 export function dropPrediction(d: Draft): void {

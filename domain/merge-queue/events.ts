@@ -33,6 +33,7 @@ export type QueueEvent =
   | { kind: 'published'; call: number; result: PublishResult }
   | { kind: 'fenced'; call: number; result: FenceResult }
   | { kind: 'predicted'; call: number; baseOid: string }
+  | { kind: 'letGone'; call: number }
   | { kind: 'gatesRead'; call: number; gates: Gate[] }
   | { kind: 'recorded'; call: number }
   /** The infrastructure gave up on a call. Says nothing about whether it had its effect. */

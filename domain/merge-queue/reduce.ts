@@ -34,6 +34,7 @@ import {
   dropCalls,
   dropPrediction,
   findEntry,
+  letGo,
   openDraft,
   settle,
   type Draft,
@@ -55,8 +56,15 @@ export function reduceQueue(
 ): { state: QueueState; commands: QueueCommand[]; deadline: number | null } {
   const d = openDraft(state, now, times);
   hear(d, event);
+  letGoOf(state, d, event);
   advance(d);
   return { state: d.s, commands: d.out, deadline: deadline(d) };
+}
+
+/** What an entry waited for, and none does now, without its verdict having come. */
+function letGoOf(before: QueueState, d: Draft, event: QueueEvent): void {
+  if (event.kind === 'checkSettled' || event.kind === 'checked' || event.kind === 'baseChecked') return;
+  for (const key of new Set(before.entries.map((e) => e.awaited))) if (key !== null) letGo(d, key);
 }
 
 function hear(d: Draft, event: QueueEvent): void {
@@ -96,7 +104,11 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'checked':
     case 'baseChecked':
+      if (isNobodys(d, event.call) && event.reply.kind === 'pending') letGo(d, event.reply.key);
       answered(d, event.call, (e) => checkReplied(d, e, event.reply));
+      return;
+    case 'letGone':
+      closeCall(d, event.call, 'letGo');
       return;
     case 'published':
       answered(d, event.call, (e) => published(d, e, event.result));
@@ -120,6 +132,8 @@ function hear(d: Draft, event: QueueEvent): void {
       return assertNever(event);
   }
 }
+
+const isNobodys = (d: Draft, id: number): boolean => d.s.calls.some((c) => c.id === id && c.entry === null);
 
 /** Hands the answer of a call to its entry; one that came too late goes nowhere. */
 function answered(d: Draft, id: number, then: (entry: QueueEntry) => void): void {

@@ -71,7 +71,7 @@ export interface SettledEntry {
 }
 
 export type CallKind =
-  'pickHost' | 'prepare' | 'check' | 'checkBase' | 'publish' | 'fence' | 'readGates' | 'record' | 'predict';
+  'pickHost' | 'prepare' | 'check' | 'checkBase' | 'publish' | 'fence' | 'readGates' | 'record' | 'predict' | 'letGo';
 
 /** A command that was given and not answered yet. Answers to calls that are not listed are late ones: ignored. */
 export interface Call {
@@ -131,6 +131,8 @@ export interface QueueState {
   aging: boolean;
   /** Predict conflicts, and order repairs; not in a run that began before there was that. */
   conflicts: boolean;
+  /** Tell checks that nobody waits for them; not in a run that began before there was that. */
+  letGo: boolean;
   /** What the prediction looked at has changed. */
   predictWanted: boolean;
   /** Where base was seen last; null = not yet. */
@@ -170,6 +172,7 @@ export function emptyQueue(repo: string, base: string): QueueState {
     durations: [],
     aging: true,
     conflicts: true,
+    letGo: true,
     predictWanted: false,
     baseSeen: null,
     hold: false,

@@ -48,7 +48,11 @@ function emitRequest(t: Turn): void {
 
 export function checkAnswered(t: Turn, ask: number, answer: CheckNews): void {
   const phase = t.state.phase;
-  if (phase.kind !== 'check' || phase.ask !== ask) return;
+  if (phase.kind !== 'check' || phase.ask !== ask) {
+    // A task that ended while it asked.
+    if (phase.kind === 'ended' && answer.kind === 'pending') emit(t, { type: 'letGo', check: answer.workflowId });
+    return;
+  }
   if (answer.backoff !== undefined) set(t, { backoff: answer.backoff });
   if (answer.kind === 'verdict') {
     judgeVerdict(t, answer.verdict);

@@ -29,6 +29,8 @@ export type TaskCommand =
       checks: string[] | null;
       source: CheckSource | { kind: 'base-now'; branch: string };
     }
+  /** The verdict is not wanted any more. */
+  | { type: 'letGo'; check: string }
   | { type: 'enqueue'; request: EnqueueRequest }
   | { type: 'changeEntry'; entry: string; change: EntryChange }
   | { type: 'withdraw'; entry: string; reason: string }

@@ -84,6 +84,11 @@ export function turnAway(t: Turn, then: Afterwards): void {
       if (first && !phase.asking) emitWithdraw(t);
       return;
     }
+    case 'check':
+      // After a redo it may be asked for again at once, and the two would overtake each other.
+      if (then.kind === 'cancel' && phase.workflowId !== null) emit(t, { type: 'letGo', check: phase.workflowId });
+      afterwards(t, then);
+      return;
     default:
       afterwards(t, then);
   }

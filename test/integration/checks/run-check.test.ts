@@ -2,13 +2,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { checkRunId, runCheck } from '../../../activities/checks/run-check.js';
+import { processFacts } from '../../../activities/agents/processes.js';
+import { stopRun } from '../../../activities/agents/stop.js';
+import { runCheck } from '../../../activities/checks/run-check.js';
 import type { AgentHost } from '../../../activities/agents/host.js';
 import type { CommandCheck, CheckRunResult } from '../../../domain/checks/types.js';
 import { getJob } from '../../../store/jobs.js';
 import { updateRepo } from '../../../store/repos.js';
 import type { CheckInput } from '../../../workflows/activities.js';
-import { verdictKey } from '../../../workflows/ids.js';
+import { checkRunId, verdictKey } from '../../../workflows/ids.js';
 import { makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
 import { git } from '../../support/git.js';
 
@@ -142,4 +144,18 @@ it('has a history to look at where a check wants one', async () => {
     check('log', 'test "$(git log --format=%s | tail -1)" = First', { needsHistory: true }),
   ]);
   expect(result).toMatchObject({ kind: 'green' });
+});
+
+it('ends within a second or two when it is given up, with processes that do not heed it', async () => {
+  const pidFile = `${w.world.root}/stubborn`;
+  const running = run([check('unit', `trap '' TERM; echo $$ > ${pidFile}; while :; do sleep 0.1; done`)]);
+  await expect.poll(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '', { timeout: 15_000 }).toBe(true);
+  const [id = ''] = readdirSync(w.host.paths.exports);
+  const began = performance.now();
+  await stopRun(w.host, id, 'nobody waits for the verdict any more', 1000);
+  expect(processFacts(Number(readFileSync(pidFile, 'utf8')))?.zombie ?? true).toBe(true);
+  // Patience for a machine that is busy; without the short grace it would be five seconds more.
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect((await running).result).toMatchObject({ kind: 'fault' });
+  expect(readdirSync(w.host.paths.exports)).toEqual([]);
 });

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CheckStep } from '../../../domain/checks/external.js';
 import type { CheckRunResult } from '../../../domain/checks/types.js';
 import type { check } from '../../../workflows/check.js';
-import { checkWorkflowId, verdictKey } from '../../../workflows/ids.js';
+import { checkRunId, checkWorkflowId, verdictKey } from '../../../workflows/ids.js';
 import type { StatusReading } from '../../../domain/forges.js';
-import { statusNews, subscribe } from '../../../workflows/messages.js';
+import { statusNews, subscribe, unsubscribe } from '../../../workflows/messages.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
 import { keepHistory } from './histories.js';
 import { Outside } from './outside.js';
@@ -126,7 +126,7 @@ test('a forge that says nothing in time, or ends without a verdict, is a fault a
   forgeSays(said('pending', 'queued'));
   const late = await run('x3', [], { steps: [external(300)], maxAttempts: 1 });
   expect(late.verdict).toMatchObject({ verdict: 'fault', failed: null });
-  expect(late.verdict.reason).toBe('the check ci did not end in time; last seen: pending: queued');
+  expect(late.verdict?.reason).toBe('the check ci did not end in time; last seen: pending: queued');
   forgeSays(said('lost', 'cancelled'), said('success'));
   expect((await run('x4', [], { steps: [external()] })).verdict).toMatchObject({ verdict: 'green' });
   expect(outside.checkRefs).toEqual(new Set());
@@ -146,4 +146,49 @@ test('news from a hook is looked into at once', async () => {
   });
   expect(verdict).toMatchObject({ verdict: 'green' });
   expect([outside.looks, Date.now() - began < 60_000]).toEqual([2, true]);
+});
+
+test('checks that nobody waits for are ended at once; while one is left they go on, and a late one begins anew', async () => {
+  const begin = async (tree: string, ...names: string[]) => {
+    outside.hanging = true;
+    Object.assign(outside, { runsSeen: [], stopped: [], dropped: [], verdicts: [], checkRuns: [] });
+    const workflowId = checkWorkflowId(outside.repo, tree, 'cfg');
+    const key = verdictKey(outside.repo, tree, 'cfg');
+    const input = {
+      ...{ key, repo: outside.repo, tree, configHash: 'cfg', checks: null, queuePrefix: temporal.queuePrefix },
+      source: { kind: 'base' as const, branch: 'main', commit: 'c' },
+      subscribers: names,
+      settings: { hostStale: 30_000, backoffBase: 100, backoffMax: 200, maxAttempts: 2 },
+    };
+    const taskQueue = temporal.queuePrefix;
+    const handle = await temporal.client.workflow.start<typeof check>('check', {
+      workflowId,
+      taskQueue,
+      args: [input],
+    });
+    await expect.poll(() => outside.runsSeen).toEqual([1]);
+    return { handle, workflowId, key };
+  };
+  const gone = await begin('u1', 'a', 'b');
+  await gone.handle.signal(unsubscribe, { workflowId: 'a' });
+  await gone.handle.signal(unsubscribe, { workflowId: 'a' });
+  await gone.handle.signal(unsubscribe, { workflowId: 'stranger' });
+  expect((await gone.handle.describe()).status.name).toBe('RUNNING');
+  expect(outside.stopped).toEqual([]);
+  await gone.handle.signal(unsubscribe, { workflowId: 'b' });
+  expect(await gone.handle.result()).toBeNull();
+  const { runId } = await gone.handle.describe();
+  expect([outside.stopped, outside.dropped]).toEqual([[checkRunId(gone.key, runId, 1)], [gone.workflowId]]);
+  expect(outside.verdicts).toEqual([]);
+  await keepHistory(temporal, gone.workflowId, 'check-given-up');
+
+  const listener = await outside.listen(`listener/${outside.repo}/late`);
+  const late = await begin('u2', 'a');
+  await late.handle.signal(unsubscribe, { workflowId: 'a' });
+  outside.hanging = false;
+  await late.handle.signal(subscribe, { workflowId: listener.workflowId });
+  expect(await late.handle.result()).toMatchObject({ verdict: 'green' });
+  expect(await listener.result()).toMatchObject({ verdict: 'green' });
+  expect(outside.runsSeen).toEqual([1, 2]);
+  expect(outside.dropped).toEqual([]);
 });

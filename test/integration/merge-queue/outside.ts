@@ -69,6 +69,12 @@ export class Outside {
   /** Answers of runCheck, in turn; then green. */
   checkRuns: CheckRunResult[] = [];
   runsSeen: number[] = [];
+  /** Checks run until they are stopped. */
+  hanging = false;
+  private hung: (() => void)[] = [];
+  /** Ids of the executions that were stopped, and of the workflows whose checks were given up. */
+  stopped: string[] = [];
+  dropped: string[] = [];
   /** What the forge says, in turn; the last for ever. An error = it cannot be asked. */
   readings: (StatusReading | Error)[] = [];
   looks = 0;
@@ -176,6 +182,10 @@ export class Outside {
         for (const { identity, outcome } of update.settled) this.rows.set(identity.entry, outcome);
         return Promise.resolve();
       },
+      dropCheck: (workflowId: string) => {
+        this.dropped.push(workflowId);
+        return Promise.resolve();
+      },
       recordVerdict: (verdict: Verdict) => {
         this.verdicts.push(verdict);
         return Promise.resolve(verdict);
@@ -241,6 +251,11 @@ export class Outside {
         if (death === 'after') throw ApplicationFailure.create({ message: 'the worker died', nonRetryable: true });
         return { kind: 'landed', landing: this.landing(plan) };
       },
+      stopRun: (runId: string) => {
+        this.stopped.push(runId);
+        for (const end of this.hung.splice(0)) end();
+        return Promise.resolve();
+      },
       putExternalCheck: ({ key, source }: CheckInput) => {
         this.checkRefs.add(key);
         return Promise.resolve({ kind: 'put', commit: source.kind === 'plan' ? source.plan.commit : source.commit });
@@ -271,6 +286,9 @@ export class Outside {
 
   private runCheck(_input: CheckInput, attempt: number): Promise<CheckRunResult> {
     this.runsSeen.push(attempt);
+    if (this.hanging) {
+      return new Promise((resolve) => this.hung.push(() => resolve({ kind: 'fault', reason: 'stopped' })));
+    }
     return Promise.resolve(this.checkRuns.shift() ?? GREEN);
   }
 }

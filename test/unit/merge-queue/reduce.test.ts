@@ -64,6 +64,22 @@ test('a withdraw while publishing fences; what had landed is told as landed', ()
   }
 });
 
+test('a withdraw while checking lets the verdict go, also one that is just being asked for', () => {
+  for (const answered of [true, false]) {
+    const world = new World();
+    world.enqueue(request(1));
+    upTo(world, 'check');
+    if (answered) world.deliver(world.flights.findIndex((f) => f.command.kind === 'check'));
+    world.feed({ kind: 'withdraw', entry: 'e1.1', reason: 'cancelled' });
+    expect(kinds(world).includes('letGo')).toBe(answered);
+    // Who asks for the same again waits until that has been said.
+    world.enqueue(request(2));
+    settleDown(world);
+    expect(kinds(world).filter((kind) => kind === 'letGo')).toHaveLength(1);
+    expect(world.told.get('e2.1')).toMatchObject([{ kind: 'landed' }]);
+  }
+});
+
 test('a withdraw that overtakes its enqueue still counts, and a newer head replaces an older one', () => {
   const world = new World();
   world.feed({ kind: 'withdraw', entry: 'e1.1', reason: 'gone' });

@@ -272,6 +272,10 @@ export class World {
         return { kind: 'published', call, result: this.publish(command.plan) };
       case 'fence':
         return { kind: 'fenced', call, result: this.fence(command.plan) };
+      case 'letGo':
+        // Nobody is told any more.
+        this.running = this.running.filter((verdict) => verdict.key !== command.key);
+        return { kind: 'letGone', call };
       case 'predict':
         return { kind: 'predicted', call, baseOid: this.top().id };
       case 'readGates':
