@@ -20,6 +20,7 @@ import { decisionRoutes } from './routes/decisions.js';
 import { eventRoutes } from './routes/events.js';
 import { gateRoutes } from './routes/gates.js';
 import { healthRoutes } from './routes/health.js';
+import { hookRoutes } from './routes/hooks.js';
 import { landingRoutes } from './routes/landings.js';
 import { mergeQueueRoutes } from './routes/merge-queue.js';
 import { operationsRoutes } from './routes/operations.js';
@@ -29,6 +30,7 @@ import { runRoutes } from './routes/runs.js';
 import { taskReadRoutes } from './routes/task-reads.js';
 import { taskRoutes } from './routes/tasks.js';
 import { tokenRoutes } from './routes/tokens.js';
+import { webhookRoutes } from './routes/webhooks.js';
 import { sharedReads } from './shared-reads.js';
 import { useStrictJson } from './strict-json.js';
 import { validatorCompiler } from './validation.js';
@@ -90,6 +92,8 @@ export async function createServer(given: ApiDeps): Promise<App> {
       gateRoutes,
       eventRoutes,
       operationsRoutes,
+      hookRoutes,
+      webhookRoutes,
     ]) {
       routes(scope, deps);
     }

@@ -67,7 +67,7 @@ function fieldOf(instancePath: string, leaf?: string): string {
 }
 
 /** What is found there may be a secret, or hold one, that was written in the wrong place. */
-const MAY_BE_SECRET = /(^|\.)(auth(\.ref)?|remote|env(\..*)?)$/;
+const MAY_BE_SECRET = /(^|\.)(auth(\.ref)?|remote|env(\..*)?|forge\.api|secrets(\[\d+\])?)$/;
 
 /** A fault as an answer may show it: its value short, never a secret and never a blob of that size. */
 export function faultAt(field: string, value: unknown, message: string): Fault {

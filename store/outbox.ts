@@ -19,6 +19,8 @@ export interface OutboxPayloads {
   'entry-edited': { entry: string };
   /** Show this change of a task, or a later one, at its pull request. */
   'pull-request': { repo: string; workItem: string; version: number };
+  /** A forge has news of a commit that this workflow waits for. */
+  'check-news': { workflowId: string; sha: string };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }
 export type OutboxKind = keyof OutboxPayloads;

@@ -28,6 +28,7 @@ import {
   gateChanged,
   hostChanged,
   runGranted,
+  statusNews,
 } from '../workflows/messages.js';
 import {
   SignalboxBranch,
@@ -61,6 +62,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return tellHost(deps, row.payload.runId);
     case 'entry-edited':
       return tellEdit(deps, row.payload.entry);
+    case 'check-news':
+      return tellNews(deps, row.payload);
     case 'pull-request':
       return deps.showPullRequest?.(row.payload);
     case 'gate-changed':
@@ -161,6 +164,14 @@ async function tellGrant(deps: EffectDeps, grant: OutboxPayloads['run-granted'])
   } catch (err) {
     if (!(err instanceof WorkflowNotFoundError)) throw err;
     await transaction(deps.pool, (tx) => dropJob(tx, runId, 'its workflow is gone', deps.settings.AGENT_STALE));
+  }
+}
+
+async function tellNews({ client }: EffectDeps, { workflowId, sha }: OutboxPayloads['check-news']): Promise<void> {
+  try {
+    await client.workflow.getHandle(workflowId).signal(statusNews, { id: sha });
+  } catch (err) {
+    if (!(err instanceof WorkflowNotFoundError)) throw err; // it has its verdict
   }
 }
 

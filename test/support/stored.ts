@@ -3,7 +3,7 @@ import type { Pool } from '../../store/db.js';
 
 const TABLES = [
   ...['repos', 'tasks', 'agent_profiles', 'repo_gate', 'decisions', 'outbox', 'events', 'tickets', 'jobs'],
-  ...['merge_entries', 'landings'],
+  ...['merge_entries', 'landings', 'hooks', 'deliveries'],
 ];
 
 export async function stored(pool: Pool): Promise<string> {
