@@ -65,6 +65,8 @@ export interface RecordActivities {
     decision: Decision,
     intent: number | null,
     mirror: TaskMirror,
+    /** Absent from an earlier version. */
+    blob?: string | null,
   ): Promise<Decision>;
   /** The verdict if there is one, else starts or joins the check workflow with a subscription for `subscriber`. */
   requestCheck(input: CheckRequest): Promise<CheckAnswer>;

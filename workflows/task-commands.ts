@@ -88,7 +88,7 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
       );
       return null;
     case 'recordDecision': {
-      const { decision, intent } = command;
+      const { decision, intent, blob } = command;
       const summary = `${decision.stage} ${decision.verdict}`;
       const { repo, workItem, generation } = input;
       const rows = records(prefix, summary);
@@ -99,6 +99,7 @@ export async function carryOut(ctx: TaskContext, command: TaskCommand, mirror: T
         decision,
         intent,
         mirror,
+        blob,
       )) as Decision | null;
       // Workflows that began with an earlier version had no answer.
       return known == null ? null : { type: 'decisionRecorded', decision: known };

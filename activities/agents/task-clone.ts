@@ -8,6 +8,7 @@ import Type, { type Static } from 'typebox';
 import { Check } from 'typebox/value';
 import type { Repo } from '../../domain/repos.js';
 import type { RunStart } from '../../store/run-keys.js';
+import { blobsIn } from '../git/blobs.js';
 import { makeClone } from '../git/clone.js';
 import { hasObject, withGate } from '../git/gate.js';
 import { fetchRefs, headRef, listRemote } from '../git/remote.js';
@@ -109,14 +110,6 @@ export async function blobsAt(
   commit: string | null,
   paths: readonly string[],
 ): Promise<Record<string, string | null>> {
-  const none: Record<string, string | null> = Object.fromEntries(paths.map((p) => [p, null]));
-  if (commit === null || paths.length === 0) return none;
-  return withGate(host.git, repo, async (gate) => {
-    const { stdout } = await gate.run(['--literal-pathspecs', 'ls-tree', '-z', '--full-tree', commit, '--', ...paths]);
-    for (const entry of stdout.split('\0')) {
-      const match = /^100\d{3} blob ([0-9a-f]+)\t(.*)$/s.exec(entry);
-      if (match?.[1] !== undefined && match[2] !== undefined && match[2] in none) none[match[2]] = match[1];
-    }
-    return none;
-  });
+  if (commit === null || paths.length === 0) return Object.fromEntries(paths.map((p) => [p, null]));
+  return withGate(host.git, repo, (gate) => blobsIn(gate, commit, paths));
 }

@@ -1,6 +1,7 @@
 /** What every git activity of a host shares. */
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import type { DecidedOn, NeededApproval } from '../../domain/pipeline/approvals.js';
 import type { Repo } from '../../domain/repos.js';
 import type { EntryIdentity, Gate as StoreGate, Landing } from '../../domain/merge-queue/types.js';
 import type { HostPaths } from '../paths.js';
@@ -33,6 +34,8 @@ export interface LandingRecords {
   activeGates(repo: string): Promise<StoreGate[]>;
   /** Whether the entry may land while base is frozen. */
   isFix(entry: string): Promise<boolean>;
+  /** What the task's pipeline asks people for before it may land, and what they decided. */
+  approvals(entry: EntryIdentity): Promise<{ needed: NeededApproval[]; decisions: DecidedOn[] }>;
   /** Why the task no longer wants this landing; null if it does. */
   unwanted(entry: EntryIdentity): Promise<string | null>;
 }

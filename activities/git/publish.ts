@@ -5,7 +5,9 @@
 import { SignalboxError } from '../../domain/errors.js';
 import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
+import { approvalFault } from '../../domain/pipeline/approvals.js';
 import { allEnded } from './all-ended.js';
+import { blobsIn } from './blobs.js';
 import { computePlan, type Computed } from './compute.js';
 import { followCheckout } from './checkout.js';
 import { hasObject, isAncestor, type Gate } from './gate.js';
@@ -108,6 +110,16 @@ export async function ensurePlanObjects(gate: Gate, plan: LandingPlan): Promise<
 const hasPlanObjects = async (gate: Gate, plan: LandingPlan): Promise<boolean> =>
   (await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid));
 
+/** Approvals are of documents: those that would land have to be the ones that people saw. */
+async function unapproved(gate: Gate, records: LandingRecords, { entry }: LandingPlan): Promise<string | null> {
+  const { needed, decisions } = await records.approvals(entry);
+  const paths = needed.flatMap(({ path }) => path ?? []);
+  const fault = approvalFault(needed, decisions, await blobsIn(gate, entry.head, paths));
+  // The row is written beside the way into the queue, and may be late.
+  if (fault?.kind === 'missing') throw new SignalboxError('unavailable', fault.reason);
+  return fault?.reason ?? null;
+}
+
 /** What people said since: read now, so that a pause that was answered holds. */
 async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): Promise<PublishResult | null> {
   const gates = await records.activeGates(plan.entry.repo);
@@ -117,6 +129,6 @@ async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): 
   const fix = concerns.length > 0 && (await records.isFix(plan.entry.entry));
   const holds = concerns.find((g) => g.kind !== 'freeze' || !fix);
   if (holds !== undefined) return { kind: 'gated', reason: `${holds.kind} by ${holds.by}: ${holds.reason}` };
-  const unwanted = await records.unwanted(plan.entry);
+  const unwanted = (await records.unwanted(plan.entry)) ?? (await unapproved(gate, records, plan));
   return unwanted === null ? null : { kind: 'unwanted', reason: unwanted };
 }

@@ -1,4 +1,6 @@
 /** What landing asks of Postgres, read at the moment of use: if it does not answer, nothing is published. */
+import { approvalsNeeded } from '../../domain/pipeline/approvals.js';
+import { decidedOn } from '../../store/decisions.js';
 import { activeGates } from '../../store/gates.js';
 import { findLandingByEntry, findLandingByGeneration, lastLanding } from '../../store/landings.js';
 import { getEntry } from '../../store/merge-entries.js';
@@ -15,6 +17,11 @@ export function landingRecords(pool: Pool): LandingRecords {
     landingOfTask: (repo, workItem, generation) => findLandingByGeneration(pool, repo, workItem, generation),
     activeGates: (repo) => activeGates(pool, repo),
     isFix: async (entry) => (await getEntry(pool, entry))?.edit.fix ?? false,
+    async approvals({ repo, workItem }) {
+      const task = await getTask(pool, repo, workItem);
+      const needed = task === null ? [] : approvalsNeeded(task.pipeline, workItem);
+      return { needed, decisions: needed.length === 0 ? [] : await decidedOn(pool, repo, workItem) };
+    },
     async unwanted(entry) {
       const settled = (await getEntry(pool, entry.entry))?.outcome ?? null;
       if (settled?.kind === 'withdrawn') return `withdrawn: ${settled.reason}`;

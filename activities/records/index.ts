@@ -53,10 +53,11 @@ function runRecords({ pool, client, settings }: RecordDeps): RunRecords {
       await transaction(pool, (tx) => dropJob(tx, runId, reason, settings.AGENT_STALE));
     },
 
-    async recordDecision(repo, workItem, generation, taken, intent, mirror) {
+    async recordDecision(repo, workItem, generation, taken, intent, mirror, blob = null) {
       const decision = await withDecider({ pool, client }, { repo, workItem }, taken, intent);
       return transaction(pool, async (tx) => {
-        const { created, decision: known } = await recordDecision(tx, { repo, workItem, generation }, decision, intent);
+        const key = { repo, workItem, generation };
+        const { created, decision: known } = await recordDecision(tx, key, decision, intent, blob);
         await mirrorTask(tx, mirror);
         if (!created) return known;
         const data = { type: 'decision', generation, intent, ...known };

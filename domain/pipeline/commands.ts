@@ -34,7 +34,8 @@ export type TaskCommand =
   | { type: 'enqueue'; request: EnqueueRequest }
   | { type: 'changeEntry'; entry: string; change: EntryChange }
   | { type: 'withdraw'; entry: string; reason: string }
-  | { type: 'recordDecision'; decision: Decision; intent: number | null }
+  /** `blob`: the document that was decided on; null where there is none. */
+  | { type: 'recordDecision'; decision: Decision; blob: string | null; intent: number | null }
   /** Only the picture changed. */
   | { type: 'mirror' }
   | { type: 'cleanUp'; host: string };

@@ -14,7 +14,7 @@ export function decided(t: Turn, event: PersonEvent & { type: 'decided' }): void
   const { decision, intent, final } = event;
   if (decision.stage !== stage.name || decision.sha !== phase.artifact.sha) return;
   set(t, { decisions: [...t.state.decisions, decision] });
-  emit(t, { type: 'recordDecision', decision, intent });
+  emit(t, { type: 'recordDecision', decision, blob: phase.artifact.blob, intent });
   if (decision.verdict === 'approved') {
     set(t, { approved: { ...t.state.approved, [stage.name]: phase.artifact } });
     enterStage(t, phase.next);

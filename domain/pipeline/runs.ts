@@ -107,7 +107,7 @@ function earlierSummaries(t: Turn): Feedback[] {
 }
 
 function documents(ctx: TaskContext): string[] {
-  const paths = ctx.input.pipeline.stages.map((stage) => artifactPath(ctx, stage));
+  const paths = ctx.input.pipeline.stages.map((stage) => artifactPath(ctx.input.workItem, stage));
   return [...new Set(paths.filter((path) => path !== null))];
 }
 
@@ -154,7 +154,7 @@ function judge(t: Turn, outcome: RunOutcome): void {
   const stage = currentOf(t, 'agent');
   switch (outcome.kind) {
     case 'passed': {
-      const path = artifactPath(t.ctx, stage);
+      const path = artifactPath(t.ctx.input.workItem, stage);
       if (t.state.head !== null) {
         const blob = path === null ? null : (t.state.blobs[path] ?? null);
         set(t, { results: { ...t.state.results, [stage.name]: { path, sha: t.state.head, blob } } });

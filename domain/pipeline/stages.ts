@@ -16,7 +16,6 @@ import {
   iso,
   set,
   stageAt,
-  type TaskContext,
   type Turn,
 } from './turn.js';
 import type { ApprovalStage, BackEdge, Stage } from './types.js';
@@ -113,9 +112,9 @@ export function toNearestAgent(t: Turn, facts: Feedback[]): { onAnswer: Resume }
   return { onAnswer: { kind: 'goto', stage: stage.name, edge: null, feedback: facts } };
 }
 
-export function artifactPath(ctx: TaskContext, stage: Stage | undefined): string | null {
+export function artifactPath(workItem: string, stage: Stage | undefined): string | null {
   if (stage?.kind !== 'agent' || stage.artifact === null) return null;
-  return stage.artifact.replaceAll('{workItem}', ctx.input.workItem);
+  return stage.artifact.replaceAll('{workItem}', workItem);
 }
 
 /** What the stage that is approved ended with; after a redo that began later, the newest head stands for it. */
@@ -127,7 +126,7 @@ function artifactOf(t: Turn, stage: ApprovalStage): Artifact | null {
 
 function newestArtifact(t: Turn, stage: ApprovalStage): Artifact | null {
   if (t.state.head === null) return null;
-  const path = artifactPath(t.ctx, stageAt(t.ctx, indexOf(t.ctx, stage.of)));
+  const path = artifactPath(t.ctx.input.workItem, stageAt(t.ctx, indexOf(t.ctx, stage.of)));
   return { path, sha: t.state.head, blob: path === null ? null : (t.state.blobs[path] ?? null) };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { hostPaths } from '../../activities/paths.js';
 import { createGitHost, type GitHost, type LandingRecords } from '../../activities/git/host.js';
+import type { DecidedOn, NeededApproval } from '../../domain/pipeline/approvals.js';
 import { entryId } from '../../domain/merge-queue/plan.js';
 import type { EnqueueRequest, Gate, Landing, Strategy } from '../../domain/merge-queue/types.js';
 import type { Repo } from '../../domain/repos.js';
@@ -51,6 +52,8 @@ export class MemoryRecords implements LandingRecords {
   landings: Landing[] = [];
   gates: Gate[] = [];
   fixes = new Set<string>();
+  needed: NeededApproval[] = [];
+  decisions: DecidedOn[] = [];
   unwantedReason: string | null = null;
   readonly known: Repo;
   constructor(known: Repo) {
@@ -74,6 +77,9 @@ export class MemoryRecords implements LandingRecords {
   }
   isFix(entry: string): Promise<boolean> {
     return Promise.resolve(this.fixes.has(entry));
+  }
+  approvals(): ReturnType<LandingRecords['approvals']> {
+    return Promise.resolve({ needed: this.needed, decisions: this.decisions });
   }
   unwanted(): Promise<string | null> {
     return Promise.resolve(this.unwantedReason);

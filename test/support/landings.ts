@@ -42,7 +42,9 @@ export class LandingYard {
 
   /** A new task; gives its work item. */
   async task(): Promise<string> {
-    const reply = await this.api.call('POST', '/api/tasks', { repo: 'web', title: 'Do it' });
+    const work = { name: 'development', kind: 'agent', agent: 'default' };
+    const pipeline = { stages: [work, { name: 'merge', kind: 'merge' }] };
+    const reply = await this.api.call('POST', '/api/tasks', { repo: 'web', title: 'Do it', pipeline });
     if (reply.status !== 201) throw new Error(reply.text);
     return (reply.json as { workItem: string }).workItem;
   }

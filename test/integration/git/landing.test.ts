@@ -309,6 +309,23 @@ describe('a publish', () => {
     expect(world.base()).toBe(plan.baseOid);
   });
 
+  it('lands only the document that was approved', async () => {
+    const head = world.head('ET-1', { 'docs/plan.md': 'as agreed\n' });
+    const plan = await planned(one, 'ET-1', head);
+    world.records.needed = [{ stage: 'approval', path: 'docs/plan.md' }];
+    await expect(land(one, plan)).rejects.toMatchObject({ code: 'unavailable', message: 'no approval of approval is recorded' });
+    const other = { stage: 'approval', verdict: 'approved', blob: 'b'.repeat(40) } as const;
+    world.records.decisions = [
+      other,
+      { ...other, verdict: 'rejected', blob: git(world.person, 'rev-parse', `${head}:docs/plan.md`) },
+    ];
+    const reason = 'approval was approved for another docs/plan.md than the one that would land';
+    expect(await land(one, plan)).toEqual({ kind: 'unwanted', reason });
+    expect(world.base()).toBe(plan.baseOid);
+    world.records.decisions.push({ ...other, blob: git(world.person, 'rev-parse', `${head}:docs/plan.md`) });
+    expect((await land(one, plan)).kind).toBe('landed');
+  });
+
   it('asks the gates and the task directly before the push', async () => {
     const plan = await planned(one, 'ET-1', world.head('ET-1', { 'src/new.txt': 'new\n' }));
     const gate = {
