@@ -68,11 +68,13 @@ function queueLinks(view: QueueView, task: Task): ExplainLink[] {
   const workflow = mergeQueueWorkflowId(view.repo, view.base);
   const links = { workflow, queue: `/api/repos/${view.repo}/merge-queue?base=${encodeURIComponent(view.base)}` };
   const own = view.entries.find((e) => e.task === taskName(task.repo, task.workItem));
-  const first = view.entries.find((e) => e.phase !== 'queued') ?? view.entries[0];
+  const first = view.entries.find((e) => e.phase !== 'queued') ?? view.entries.find((e) => e.waitsFor == null);
   const out: ExplainLink[] = [];
   if (own !== undefined) {
-    const detail = `${own.phase}, position ${own.position} of ${view.entries.length} on ${view.base}`;
-    out.push({ kind: 'merge-queue', since: own.since, until: null, detail, unblockedBy: [workflow], links });
+    const place = `${own.phase}, position ${own.position} of ${view.entries.length} on ${view.base}`;
+    const detail = own.detail === null ? place : `${place}: ${own.detail}`;
+    const unblockedBy = own.waitsFor == null ? [workflow] : [own.waitsFor, workflow];
+    out.push({ kind: 'merge-queue', since: own.since, until: null, detail, unblockedBy, links });
   }
   if (view.block !== null) {
     const { since, reason, clearedBy } = view.block;

@@ -74,6 +74,7 @@ export const SETTINGS = {
   MERGE_LEASE: duration('15m', 'how long a publish may go without a heartbeat before another host may fence it'),
   BACKOFF_BASE: duration('10s', 'transient failures wait min(base*2^n, max), n from 1'),
   BACKOFF_MAX: duration('600s', 'longest backoff of a transient failure'),
+  REPAIR_WAIT: duration('1h', 'how long an entry waits for the repair of another one that conflicts in the same paths'),
   MAX_ATTEMPTS: integer('2', 1, 100, 'faults allowed per stage and visit'),
   AGENT_SLOTS: integer('0', 0, 1000, 'agents at once on this host; 0 = number of cores'),
   CHECK_SLOTS: integer('0', 0, 1000, 'checks at once on this host; 0 = half the cores, at least one'),

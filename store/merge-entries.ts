@@ -100,6 +100,19 @@ export async function entryOfHead(
   );
 }
 
+/** The task is over: the queues that sent its work back for repair are told, if any did. */
+export async function tellRepairEnded(tx: Tx, repo: string, workItem: string, generation: number): Promise<void> {
+  const rows = await query<{ base: string }>(
+    tx,
+    `SELECT DISTINCT base FROM merge_entries
+      WHERE repo = $1 AND work_item = $2 AND generation = $3 AND outcome->>'kind' = 'conflict'`,
+    [repo, workItem, generation],
+  );
+  if (rows.length === 0) return;
+  const bases = rows.map(({ base }) => base);
+  await addToOutbox(tx, `repair:${repo}/${workItem}:g${generation}`, 'repair-ended', { repo, workItem, bases });
+}
+
 /** Entries of a base branch that have no outcome yet. */
 export async function openEntriesOn(db: Db, repo: string, base: string): Promise<string[]> {
   const rows = await query<{ entry: string }>(

@@ -21,6 +21,8 @@ export interface OutboxPayloads {
   'pull-request': { repo: string; workItem: string; version: number };
   /** A forge has news of a commit that this workflow waits for. */
   'check-news': { workflowId: string; sha: string };
+  /** Tell the queues that sent the work of this task back for repair that it is over. */
+  'repair-ended': { repo: string; workItem: string; bases: string[] };
   'gate-changed': { repo: string; base: string | null; acceptTip: string | null };
 }
 export type OutboxKind = keyof OutboxPayloads;

@@ -6,6 +6,7 @@ import { execute, json, queryOne, type Tx } from './db.js';
 import { appendEvent } from './events.js';
 import { wantPullRequest } from './pull-requests.js';
 import { tellDependents } from './task-dependencies.js';
+import { tellRepairEnded } from './merge-entries.js';
 import { isNewer, pastRuns, type MirrorVersion } from './mirror-version.js';
 
 interface MirrorRow extends MirrorVersion {
@@ -49,6 +50,8 @@ export async function mirrorTask(tx: Tx, mirror: TaskMirror): Promise<boolean> {
       mirror.stackBase ?? null,
     ],
   );
+  const ended = mirror.state === 'cancelled' || mirror.state === 'failed';
+  if (ended && stored.state !== mirror.state) await tellRepairEnded(tx, repo, workItem, mirror.generation);
   const before = [stored.state, stored.stage, stored.waitingOn?.kind ?? null];
   const after = [mirror.state, mirror.stage, mirror.waitingOn?.kind ?? null];
   const moved = before.some((value, i) => value !== after[i]);

@@ -7,7 +7,7 @@ import { taskName, type Priority, type TaskMirror, type TaskStateName, type Wait
 import { query, queryOne, type Db, type Tx } from './db.js';
 import { appendEvent } from './events.js';
 import { tellDependents } from './task-dependencies.js';
-import { dropEntryPriorities } from './merge-entries.js';
+import { dropEntryPriorities, tellRepairEnded } from './merge-entries.js';
 import { addToOutbox } from './outbox.js';
 
 /** One row: what was accepted, and the picture of where it stands. `updatedAt` moves with the stage only. */
@@ -195,6 +195,7 @@ export async function failTask(
   );
   if (failed === null) return false;
   await tellDependents(tx, repo, workItem, `failed.g${generation}`);
+  await tellRepairEnded(tx, repo, workItem, generation);
   const data = { type: 'changed', generation, state: 'failed', stage: failed.stage, waitingOn: null, detail: reason };
   await appendEvent(tx, { kind: 'task', repo, subject: taskName(repo, workItem), data });
   return true;

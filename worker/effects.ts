@@ -29,6 +29,7 @@ import {
   hostChanged,
   runGranted,
   statusNews,
+  taskEnded,
 } from '../workflows/messages.js';
 import {
   SignalboxBranch,
@@ -66,6 +67,8 @@ export async function carryOut(deps: EffectDeps, row: OutboxRow): Promise<void> 
       return tellNews(deps, row.payload);
     case 'pull-request':
       return deps.showPullRequest?.(row.payload);
+    case 'repair-ended':
+      return tellRepairEnded(deps, row.payload);
     case 'gate-changed':
       return tellQueues(deps, row.key, row.payload);
     default:
@@ -195,6 +198,17 @@ async function tellEdit({ pool, client }: EffectDeps, id: string): Promise<void>
     await queue.signal(entryEdited, { id, edit: row.edit });
   } catch (err) {
     if (!(err instanceof WorkflowNotFoundError)) throw err; // the next enqueue of the entry brings it along
+  }
+}
+
+async function tellRepairEnded({ client }: EffectDeps, of: OutboxPayloads['repair-ended']): Promise<void> {
+  for (const base of of.bases) {
+    try {
+      const queue = client.workflow.getHandle(mergeQueueWorkflowId(of.repo, base));
+      await queue.signal(taskEnded, { id: taskName(of.repo, of.workItem) });
+    } catch (err) {
+      if (!(err instanceof WorkflowNotFoundError)) throw err; // nobody waits in a queue that is not there
+    }
   }
 }
 

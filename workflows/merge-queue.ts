@@ -34,6 +34,7 @@ import {
   gateChanged,
   mergeSettled,
   queueState,
+  taskEnded,
   unsubscribe,
   withdraw,
 } from './messages.js';
@@ -75,6 +76,7 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   hearSignal(withdraw, ({ id, reason }) => void inbox.push({ kind: 'withdraw', entry: id, reason }));
   hearSignal(entryChanged, ({ id, change }) => void inbox.push({ kind: 'entryChanged', entry: id, change }));
   hearSignal(entryEdited, ({ id, edit }) => void inbox.push({ kind: 'entryEdited', entry: id, edit }));
+  hearSignal(taskEnded, ({ id }) => void inbox.push({ kind: 'taskEnded', task: id }));
   hearSignal(gateChanged, (...[{ id, acceptTip }, now]) => {
     times = now ?? times;
     inbox.push({ kind: 'gateChanged', id, acceptTip });

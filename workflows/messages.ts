@@ -133,6 +133,12 @@ export interface EntryEdited {
   edit: EntryEdit;
 }
 export const entryEdited = defineSignal<[EntryEdited]>('entryEdited');
+export interface TaskEnded {
+  /** `web/ET-012` */
+  id: string;
+}
+/** A task whose work was sent back for repair is over: nobody waits for that any more. */
+export const taskEnded = defineSignal<[TaskEnded]>('taskEnded');
 /** A gate row changed (pause, resume, drain, freeze): read the store again. `acceptTip` comes with a resume. */
 export interface GateChanged {
   id: string;

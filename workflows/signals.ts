@@ -39,7 +39,10 @@ const request = Type.Object({
 });
 const words = Type.Object({ version: count, title: text, priority });
 const edit = Type.Object({ version: count, priority: nullable(priority), fix: Type.Boolean() });
-const times = Type.Object({ mergeLease: count, hostStale: count, backoffBase: count, backoffMax: count });
+const times = Type.Object({
+  ...{ mergeLease: count, hostStale: count, backoffBase: count, backoffMax: count },
+  repairWait: Type.Optional(count),
+});
 
 /** The arguments of each signal; more fields than these are no fault. Those that may be absent may be null. */
 const ARGUMENTS: Record<string, TSchema[]> = {
@@ -52,6 +55,7 @@ const ARGUMENTS: Record<string, TSchema[]> = {
   enqueue: [request, nullable(times), nullable(edit)],
   withdraw: [Type.Object({ id: text, reason: text })],
   entryChanged: [Type.Object({ id: text, change: words })],
+  taskEnded: [Type.Object({ id: text })],
   entryEdited: [Type.Object({ id: text, edit })],
   gateChanged: [Type.Object({ id: text, acceptTip: nullable(text) }), nullable(times)],
   subscribe: [Type.Object({ workflowId: text })],

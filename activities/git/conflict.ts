@@ -1,4 +1,5 @@
 /** What a conflict looks like, for the next prompt. */
+import type { ConflictFacts } from '../../domain/merge-queue/types.js';
 import type { Gate } from './gate.js';
 
 const MAX_HUNKS = 32 * 1024;
@@ -18,6 +19,38 @@ export async function conflictHunks(gate: Gate, tree: string, paths: readonly st
   }
   return out.slice(0, MAX_HUNKS);
 }
+
+/** Paths whose sides are shown, and characters of each side: the prompt has to hold them, and the history before it. */
+const SIDES = 8;
+const MAX_SIDE = 1500;
+
+/** The conflict with where both sides come from, and what each did to the first of the paths since `common`. */
+export async function withOrigin(
+  gate: Gate,
+  conflict: ConflictFacts,
+  { base, common, head }: { base: string; common: string; head: string },
+): Promise<ConflictFacts> {
+  const sides = [];
+  for (const path of conflict.paths.slice(0, SIDES)) {
+    const change = async (to: string): Promise<string> => cutSide(await changeOf(gate, common, to, path));
+    sides.push({ path, base: await change(base), head: await change(head) });
+  }
+  return { ...conflict, origin: { head, common, sides } };
+}
+
+/** What happened to one path; '' = nothing, as for one that was renamed away. */
+async function changeOf(gate: Gate, from: string, to: string, path: string): Promise<string> {
+  const options = ['--no-ext-diff', '--no-textconv', '--no-color', '--no-renames'];
+  const shown = await gate.run(['--literal-pathspecs', 'diff', ...options, from, to, '--', path]);
+  const lines = shown.stdout.trimEnd().split('\n');
+  const begin = lines.findIndex((line) => /^(?:@@|Binary )/.test(line));
+  const head = begin < 0 ? lines : lines.slice(0, begin);
+  // The rest of the head names the path, which is known.
+  const kept = head.filter((line) => /^(?:new file|deleted file|old mode|new mode) /.test(line));
+  return [...kept, ...(begin < 0 ? [] : lines.slice(begin))].join('\n');
+}
+
+const cutSide = (text: string): string => (text.length > MAX_SIDE ? `${text.slice(0, MAX_SIDE)}\n…` : text);
 
 /** Each run of lines from `<<<<<<<` to `>>>>>>>` with its surroundings, headed by its line number. */
 export function regions(text: string): string {

@@ -11,6 +11,7 @@ import type {
 } from '../../domain/merge-queue/types.js';
 import { allEnded } from './all-ended.js';
 import { baseAttributes, computeLanding } from './compute.js';
+import { withOrigin } from './conflict.js';
 import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
 import { findLanding } from './proof.js';
@@ -89,7 +90,7 @@ async function plan(
   gate: Gate,
   request: EnqueueRequest,
   state: RemoteState,
-  { commits }: Range,
+  { commits, common }: Range,
 ): Promise<PrepareResult> {
   const stackBase = await stackBaseOf(gate, request, state.base);
   const own = stackBase === undefined ? commits : await withoutHistoryOf(gate, commits, request.head, stackBase);
@@ -106,7 +107,10 @@ async function plan(
   const landingMessage = strategy === 'squash' ? squashMessage(task, title, own) : mergeMessage(task, title);
   const result = await computeLanding(gate, { ...inputs, landingMessage });
   if (result.kind === 'contained') return { kind: 'contained', baseOid: state.base };
-  if (result.kind === 'conflict') return { kind: 'conflict', conflict: result.conflict, baseOid: state.base };
+  if (result.kind === 'conflict') {
+    const between = { base: state.base, common: stackBase ?? common, head: request.head };
+    return { kind: 'conflict', conflict: await withOrigin(gate, result.conflict, between), baseOid: state.base };
+  }
   if (result.kind === 'refused') return result;
   const { commit, tree, message, plan: id } = result;
   return { kind: 'planned', plan: { ...inputs, plan: id, lastTip: state.tip, message, commit, tree } };

@@ -84,6 +84,10 @@ export const MergeQueue = open(
         priority: Type.String(),
         fix: Type.Boolean({ description: 'May land while base is frozen.' }),
         since: Type.String(),
+        detail: nullable(Type.String({ description: 'What holds it up, in words.' })),
+        waitsFor: Type.Optional(
+          nullable(Type.String({ description: 'The task whose repair comes first, since it touches the same paths.' })),
+        ),
         etaSeconds: nullable(Type.Number({ description: 'Expected until it lands; null while nothing is known.' })),
         etaLowSeconds: nullable(
           Type.Number({

@@ -50,12 +50,7 @@ function section(f: Feedback): string {
     case 'fault':
       return `## What went wrong in ${f.stage}\n\n${f.text}`;
     case 'conflict':
-      return [
-        '## Conflict',
-        `The branch does not merge with \`${f.base}\`. Merge \`origin/${f.base}\` and resolve:`,
-        f.paths.map((path) => `- \`${path}\``).join('\n'),
-        fenced(f.hunks),
-      ].join('\n\n');
+      return conflictSection(f);
     case 'red':
       return [
         '## Red check',
@@ -63,6 +58,36 @@ function section(f: Feedback): string {
         fenced(f.tail),
       ].join('\n\n');
   }
+}
+
+function conflictSection(f: Extract<Feedback, { kind: 'conflict' }>): string {
+  const { base, baseOid, origin } = f;
+  return [
+    '## Conflict',
+    `The branch does not merge with \`${base}\`. Merge \`origin/${base}\` and resolve:`,
+    f.paths.map((path) => `- \`${path}\``).join('\n'),
+    'Keep what both sides are for: neither side is right by itself, and what you resolve is reviewed and checked anew.',
+    ...(baseOid === undefined || origin === undefined
+      ? []
+      : [
+          [
+            `- base: \`origin/${base}\`, at \`${baseOid}\` when it was tried`,
+            `- your branch: \`${origin.head}\``,
+            `- their common ancestor: \`${origin.common}\``,
+          ].join('\n'),
+        ]),
+    'As git shows it:',
+    fenced(f.hunks),
+    ...(origin?.sides ?? []).map(({ path, base: theirs, head: ours }) =>
+      [
+        `### \`${path}\``,
+        `\`${base}\` since the common ancestor:`,
+        fenced(theirs === '' ? '(nothing at this path)' : theirs),
+        'Your branch since then:',
+        fenced(ours === '' ? '(nothing at this path)' : ours),
+      ].join('\n\n'),
+    ),
+  ].join('\n\n');
 }
 
 /** A conflict that the queue has not met yet. */

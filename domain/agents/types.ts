@@ -1,4 +1,5 @@
 /** Agent profiles, runs and what a run came to. */
+import type { ConflictOrigin } from '../merge-queue/types.js';
 
 export interface AgentProfile {
   name: string;
@@ -72,7 +73,8 @@ export type Feedback =
   | { kind: 'rejection'; stage: string; text: string }
   | { kind: 'answer'; text: string; question: string | null }
   | { kind: 'fault'; stage: string; text: string }
-  | { kind: 'conflict'; base: string; paths: string[]; hunks: string }
+  /** `baseOid` and `origin` are absent in what came back before there was that. */
+  | { kind: 'conflict'; base: string; paths: string[]; hunks: string; baseOid?: string; origin?: ConflictOrigin }
   | { kind: 'red'; check: string; command: string[]; tail: string };
 
 export interface RunRequest {

@@ -1,10 +1,12 @@
 /** What the queue does next, given where it stands: the second half of every reducer step. */
 import { backoff, calling, dropCalls, dropPrediction, due, lettingGo, openCall, putBack, type Draft } from './draft.js';
 import { activeEntry, countPassed, inLine } from './order.js';
+import { releaseWaiting } from './repairs.js';
 import type { QueueEntry, QueueState } from './state.js';
 import { isClosed, isClosedTo, mirrorKey, queueView } from './view.js';
 
 export function advance(d: Draft): void {
+  releaseWaiting(d);
   readGates(d);
   probeHosts(d);
   tryBlockAgain(d);
@@ -33,6 +35,7 @@ export function deadline(d: Draft): number | null {
     waitsOnBlock ? s.blockRetryAt : null,
     activeEntry(s)?.retryAt ?? null,
     ...s.calls.map((c) => c.probeAt),
+    ...s.entries.map((e) => e.waitsFor?.until ?? null),
   ].filter((t) => t !== null && t > d.now);
   return times.length === 0 ? null : Math.min(...(times as number[]));
 }

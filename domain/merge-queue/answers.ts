@@ -18,6 +18,7 @@ import {
   type Draft,
 } from './draft.js';
 import type { CheckReply } from './events.js';
+import { beginRepair, waitForRepair } from './repairs.js';
 import type { QueueEntry } from './state.js';
 import type { FenceResult, PrepareResult, PublishedLanding, PublishResult } from './types.js';
 
@@ -58,7 +59,7 @@ export function prepared(d: Draft, entry: QueueEntry, result: PrepareResult): vo
       return;
     case 'conflict':
       seeBase(d, result.baseOid);
-      settle(d, entry, { kind: 'conflict', conflict: result.conflict, baseOid: result.baseOid });
+      conflicted(d, entry, result);
       return;
     case 'refused':
       settle(d, entry, { kind: 'refused', reason: result.reason });
@@ -66,6 +67,14 @@ export function prepared(d: Draft, entry: QueueEntry, result: PrepareResult): vo
     default:
       return assertNever(result);
   }
+}
+
+/** Sent to repair, unless another repair of the same paths comes first. */
+function conflicted(d: Draft, entry: QueueEntry, result: Extract<PrepareResult, { kind: 'conflict' }>): void {
+  const { conflict, baseOid } = result;
+  if (d.s.conflicts && waitForRepair(d, entry, conflict.paths)) return;
+  settle(d, entry, { kind: 'conflict', conflict, baseOid });
+  beginRepair(d, entry.request.task, conflict.paths);
 }
 
 export function checkReplied(d: Draft, entry: QueueEntry, reply: CheckReply): void {

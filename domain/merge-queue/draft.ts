@@ -27,6 +27,7 @@ export function openDraft(state: QueueState, now: number, times: QueueTimes): Dr
     seenGates: [...state.seenGates],
     verdicts: [...state.verdicts],
     durations: [...state.durations],
+    repairs: [...state.repairs],
     tries: { ...state.tries },
   };
   return { s, out: [], now, times };
@@ -94,6 +95,11 @@ export function dropPrediction(d: Draft): void {
   d.s.predictWanted = true;
 }
 
+/** The work of the task has landed or left, or the task is over: nobody waits for its repair. */
+export function endRepair(d: Draft, task: string): void {
+  d.s.repairs = d.s.repairs.filter((repair) => repair.task !== task);
+}
+
 /** Base is there now. */
 export function seeBase(d: Draft, oid: string): void {
   if (d.s.baseSeen !== oid) d.s.predictWanted = true;
@@ -117,13 +123,14 @@ export function putBack(entry: QueueEntry): void {
 }
 
 function withoutText(outcome: MergeOutcome): MergeOutcome {
-  if (outcome.kind === 'conflict') return { ...outcome, conflict: { ...outcome.conflict, hunks: '' } };
+  if (outcome.kind === 'conflict') return { ...outcome, conflict: { paths: outcome.conflict.paths, hunks: '' } };
   if (outcome.kind === 'red' && outcome.failed) return { ...outcome, failed: { ...outcome.failed, tail: '' } };
   return outcome;
 }
 
 export function addSettled(d: Draft, request: EnqueueRequest, outcome: MergeOutcome): void {
   const { repo, base, task, workItem, generation, head, try: nth, entry, workflowId } = request;
+  endRepair(d, task);
   const identity = { repo, base, task, workItem, generation, head, try: nth, entry };
   const all: SettledEntry[] = [...d.s.settled, { identity, workflowId, outcome, recorded: false }];
   const keep = all.slice(-SETTLED_KEPT);

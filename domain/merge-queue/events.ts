@@ -24,6 +24,8 @@ export type QueueEvent =
   | { kind: 'withdraw'; entry: string; reason: string }
   | { kind: 'entryChanged'; entry: string; change: EntryChange }
   | { kind: 'entryEdited'; entry: string; edit: EntryEdit }
+  /** A task is over without having landed. */
+  | { kind: 'taskEnded'; task: string }
   | { kind: 'gateChanged'; id: string; acceptTip: string | null }
   | { kind: 'checkSettled'; key: string; verdict: Verdict }
   | { kind: 'hostPicked'; call: number; host: string | null }

@@ -5,7 +5,8 @@
  * So at most `AGING` x (steps from its priority to `urgent`) later entries go before it: 15 of a `low` one, 10 of a
  * `normal` one, 5 of a `high` one, none of an `urgent` one. Landings are counted and not hours, so the bound holds
  * however long they take. It is about entries that may go: while base is frozen every fix goes before what is frozen,
- * urgent or not. These count as well, so that what was frozen is the more urgent afterwards.
+ * urgent or not. These count as well, so that what was frozen is the more urgent afterwards; so do those that go while
+ * an entry waits for a repair.
  */
 import { PRIORITIES, type Priority } from '../tasks.js';
 import type { QueueEntry, QueueState } from './state.js';
@@ -50,7 +51,12 @@ export function heldByDrain(state: QueueState, entry: QueueEntry): boolean {
   return state.drainBefore !== null && entry.seq >= state.drainBefore;
 }
 
-/** The queued entries that no drain holds, the next to take up first. */
+/** Whether it waits for the repair of another one (repairs.ts). */
+export const heldByRepair = (entry: QueueEntry): boolean => entry.waitsFor != null;
+
+/** The queued entries that neither a drain nor a repair holds, the next to take up first. */
 export function inLine(state: QueueState): QueueEntry[] {
-  return state.entries.filter((e) => e.phase === 'queued' && !heldByDrain(state, e)).sort(compareEntries);
+  return state.entries
+    .filter((e) => e.phase === 'queued' && !heldByDrain(state, e) && !heldByRepair(e))
+    .sort(compareEntries);
 }

@@ -12,7 +12,8 @@
  *   checking    the verdict of that tree is asked for. A red is compared with base: base green -> settled red,
  *               base red -> the queue blocks and the entry keeps its place
  *   publishing  one leased push; from here on (`began`) the entry leaves un-landed only after fence + resolve
- *   back to preparing when base or the fence moved (after a fence), back to queued when the queue blocks
+ *   back to preparing when base or the fence moved (after a fence), back to queued when the queue blocks, or to wait
+ *   for the repair of another entry that touches the same paths (repairs.ts)
  *
  * and settles as landed, contained, conflict, red, refused or withdrawn; that is recorded first, told after.
  *
@@ -33,6 +34,7 @@ import {
   closeCall,
   dropCalls,
   dropPrediction,
+  endRepair,
   findEntry,
   letGo,
   openDraft,
@@ -89,6 +91,9 @@ function hear(d: Draft, event: QueueEvent): void {
       return;
     case 'entryEdited':
       entryEdited(d, event.entry, event.edit);
+      return;
+    case 'taskEnded':
+      endRepair(d, event.task);
       return;
     case 'gateChanged':
       gateChanged(d, event.id, event.acceptTip);

@@ -19,6 +19,8 @@ export interface QueueTimes {
   hostStale: number;
   backoffBase: number;
   backoffMax: number;
+  /** REPAIR_WAIT: how long an entry waits for the repair of another one; absent from what was sent before there was that. */
+  repairWait?: number;
 }
 
 export interface QueueEntry {
@@ -60,6 +62,18 @@ export interface QueueEntry {
   retryAt: number | null;
   tries: number;
   detail: string | null;
+  /** The repair that it waits for (repairs.ts), in which paths, until when (epoch ms); absent or null = none. */
+  waitsFor?: { task: string; paths: string[]; until: number } | null;
+  /** Epoch ms from which it waits for no repair; absent = it never did. */
+  patience?: number;
+}
+
+/** A task that was sent back to mend a conflict, and has neither landed nor left since. */
+export interface Repair {
+  task: string;
+  paths: string[];
+  /** Epoch ms from which nobody waits for it. */
+  until: number;
 }
 
 export interface SettledEntry {
@@ -137,6 +151,8 @@ export interface QueueState {
   predictWanted: boolean;
   /** Where base was seen last; null = not yet. */
   baseSeen: string | null;
+  /** Oldest first. */
+  repairs: Repair[];
   /** Start nothing new: the run is about to continue as new. */
   hold: boolean;
 }
@@ -175,6 +191,7 @@ export function emptyQueue(repo: string, base: string): QueueState {
     letGo: true,
     predictWanted: false,
     baseSeen: null,
+    repairs: [],
     hold: false,
   };
 }

@@ -7,4 +7,5 @@ export const queueTimes = (settings: Settings): QueueTimes => ({
   hostStale: settings.AGENT_STALE,
   backoffBase: settings.BACKOFF_BASE,
   backoffMax: settings.BACKOFF_MAX,
+  repairWait: settings.REPAIR_WAIT,
 });

@@ -90,6 +90,16 @@ export interface ConflictFacts {
   paths: string[];
   /** The conflicted regions as git shows them, cut to 32 KiB. */
   hunks: string;
+  /** Where both sides come from; absent in what was found before there was that. */
+  origin?: ConflictOrigin;
+}
+
+export interface ConflictOrigin {
+  /** Commits. */
+  head: string;
+  common: string;
+  /** What each side did to the first of the paths since the common ancestor: diffs, cut. */
+  sides: { path: string; base: string; head: string }[];
 }
 
 export type PrepareResult =
@@ -198,5 +208,7 @@ export interface QueueView {
     fix: boolean;
     since: string;
     detail: string | null;
+    /** The task whose repair comes first; absent in a picture that was stored before there was that. */
+    waitsFor?: string | null;
   }[];
 }

@@ -77,6 +77,7 @@ export function queueView(state: QueueState): QueueView {
       fix: e.edit?.fix ?? false,
       since: new Date(e.since).toISOString(),
       detail: detail(state, e),
+      waitsFor: e.waitsFor?.task ?? null,
     })),
   };
 }

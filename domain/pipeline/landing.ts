@@ -105,8 +105,9 @@ function judgeOutcome(t: Turn, outcome: MergeOutcome): void {
       passStage(t);
       return;
     case 'conflict': {
-      const { paths, hunks } = outcome.conflict;
-      const facts: Feedback[] = [{ kind: 'conflict', base: t.ctx.input.base, paths, hunks }];
+      const { conflict, baseOid } = outcome;
+      const { paths } = conflict;
+      const facts: Feedback[] = [{ kind: 'conflict', base: t.ctx.input.base, baseOid, ...conflict }];
       goBack(t, 'onConflict', stage.onConflict, facts, `conflict with ${t.ctx.input.base} in ${paths.join(', ')}`);
       return;
     }

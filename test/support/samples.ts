@@ -1,5 +1,6 @@
 /** Valid objects to start tests from; override what the test is about. */
 import type { AgentProfile, RunRequest } from '../../domain/agents/types.js';
+import type { EnqueueRequest } from '../../domain/merge-queue/types.js';
 import type { Pipeline } from '../../domain/pipeline/types.js';
 import type { Repo } from '../../domain/repos.js';
 import type { TaskMirror } from '../../domain/tasks.js';
@@ -64,6 +65,15 @@ export function sampleRun(over: Partial<RunRequest> = {}): RunRequest {
   return {
     ...{ runId: 'web.ET-001.g1.development.1', repo: 'web', workItem: 'ET-001', generation: 1 },
     ...{ stage: 'development', attempt: 1, agent: 'developer', preferHost: null, workflowId: 'task/web/ET-001' },
+    ...over,
+  };
+}
+
+export function sampleRequest(repo: string, workItem: string, over: Partial<EnqueueRequest> = {}): EnqueueRequest {
+  return {
+    ...{ repo, base: 'main', task: `${repo}/${workItem}`, workItem, generation: 1, head: 'a'.repeat(40), try: 1 },
+    ...{ entry: `${repo}-${workItem}`, workflowId: `task/${repo}/${workItem}`, title: 'Do it', priority: 'normal' },
+    enqueuedAt: '2026-01-01T00:00:00Z',
     ...over,
   };
 }

@@ -5,20 +5,25 @@ import { createGitHost } from '../../../activities/git/host.js';
 import type { GitHost } from '../../../activities/git/host.js';
 import { scanConflicts } from '../../../activities/git/predict.js';
 import { hostPaths } from '../../../activities/paths.js';
+import { queueView } from '../../../domain/merge-queue/view.js';
 import { insertEntry } from '../../../store/merge-entries.js';
 import { execute } from '../../../store/db.js';
 import { startApi, type TestApi } from '../../support/api.js';
+import { runClient } from '../../support/client-program.js';
 import { git } from '../../support/git.js';
 import { LandingYard } from '../../support/landings.js';
+import { request, World } from '../../unit/merge-queue/world.js';
 
 let api: TestApi;
 let yard: LandingYard;
 let host: GitHost;
+let url: string;
 beforeAll(async () => {
   api = await startApi();
   yard = new LandingYard(api);
   host = createGitHost({ paths: hostPaths(path.join(yard.world.root, 'scan')), lookup: (name) => process.env[name] });
   await yard.register();
+  url = await api.app.listen({ port: 0, host: '127.0.0.1' });
 }, 60_000);
 afterAll(async () => {
   yard.world.cleanUp();
@@ -48,6 +53,11 @@ async function move(workItem: string, files: Record<string, string>, options: { 
   const head = yard.world.head(workItem, files, options);
   await execute(api.database.pool, 'UPDATE tasks SET head = $2 WHERE work_item = $1', [workItem, head]);
   return head;
+}
+async function cli(...args: string[]): Promise<string> {
+  const ran = await runClient(args, { api: url, token: api.token, dataDir: api.dir });
+  expect([ran.code, ran.err]).toEqual([0, '']);
+  return ran.out;
 }
 const over = (workItem: string): Promise<number> =>
   execute(api.database.pool, `UPDATE tasks SET state = 'cancelled' WHERE work_item = $1`, [workItem]);
@@ -105,6 +115,9 @@ test('work that is ahead in the queue is in the way of what comes after it; what
   await insertEntry(api.database.pool, yard.world.request(first, head));
   const queued = await scan();
   expect(queued.flags).toMatchObject([{ task: `web/${second}`, against: [{ kind: 'entry', name: `web/${first}` }] }]);
+  const shown = await cli('conflicts', 'web');
+  expect(shown).toMatch(/^web main [0-9a-f]{10} {2}3 looked at \d+s ago, 1 flagged, 0 cleared, 1 told\n/);
+  expect(shown).toMatch(new RegExp(`web/${second} +[0-9a-f]{10} +web/${first} +\\d+s +q\\.txt`));
   // A landing nearby is no news for what is flagged already.
   await over(second);
   expect((await look()).flags).toEqual([]);
@@ -113,6 +126,37 @@ test('work that is ahead in the queue is in the way of what comes after it; what
   expect(await told(third)).toEqual([]);
   await execute(api.database.pool, `DELETE FROM merge_entries`);
   for (const workItem of [first, third]) await over(workItem);
+});
+
+test('an entry that waits for the repair of another one says so to whoever asks', async () => {
+  const [first, second] = [await yard.task(), await yard.task()];
+  const world = new World();
+  const names: Record<string, string> = { [request(1).task]: `web/${first}`, [request(2).task]: `web/${second}` };
+  for (const n of [1, 2]) {
+    world.enqueue(request(n), { conflict: ['a.txt'] });
+    while (world.flights.length > 0) world.deliver(0);
+  }
+  // What the queue shows, with the names of tasks that are there.
+  const view = Object.entries(names).reduce(
+    (text, [model, real]) => text.replaceAll(model, real),
+    JSON.stringify(queueView(world.state)),
+  );
+  await execute(api.database.pool, `INSERT INTO merge_queues (repo, base, view) VALUES ('web', 'main', $1)`, [view]);
+  const waits = { kind: 'merge-queue', since: 'x', until: null, detail: 'x', code: null, artifact: null };
+  const waitingOn = JSON.stringify({ ...waits, unblockedBy: [], links: {} });
+  await execute(api.database.pool, 'UPDATE tasks SET waiting_on = $2 WHERE work_item = $1', [second, waitingOn]);
+  const { json } = await api.call('GET', `/api/tasks/web/${second}/explain`);
+  const detail = `queued, position 1 of 1 on main: waits for the repair of web/${first}, which touches a.txt as well`;
+  const { chain } = json as { chain: unknown[] };
+  expect(chain[1]).toMatchObject({
+    kind: 'merge-queue',
+    detail,
+    unblockedBy: [`web/${first}`, 'merge-queue/web/main'],
+  });
+  const queue = (await api.call('GET', '/api/repos/web/merge-queue')).json;
+  expect(queue).toMatchObject({ entries: [{ task: `web/${second}`, phase: 'queued', waitsFor: `web/${first}` }] });
+  await execute(api.database.pool, 'DELETE FROM merge_queues');
+  for (const workItem of [first, second]) await over(workItem);
 });
 
 test('attributes of base are honoured, renames followed, and no history in common is no conflict', async () => {
@@ -174,6 +218,7 @@ test('the preview says what landing now would come to, and why where it cannot',
   const tree = git(yard.world.person, 'rev-parse', `${head}^{tree}`);
   const clean = { available: true, base, head, kind: 'clean', paths: [], hunks: '', strategy: 'rebase-ff', tree };
   expect(await preview(one)).toEqual(clean);
+  expect(await cli('task', 'preview', `web/${one}`)).toMatch(/^now +merges; [\s\S]*strategy +rebase-ff/);
   const moved = yard.world.personPush({ 'p.txt': 'theirs\n' });
   const conflict = (await preview(one)) as { hunks: string };
   expect(conflict).toMatchObject({

@@ -147,11 +147,32 @@ describe('a landing', () => {
   });
 
   it('names the paths and the lines of a conflict', async () => {
+    const common = world.base();
     const head = world.head('ET-1', { 'README.md': 'one\nhere\nthree\n' });
-    world.personPush({ 'README.md': 'one\nthere\nthree\n' });
+    const base = world.personPush({ 'README.md': 'one\nthere\nthree\n' });
     const result = await one.prepareLanding(world.request('ET-1', head), null);
-    expect(result).toMatchObject({ kind: 'conflict', conflict: { paths: ['README.md'] } });
+    const origin = { head, common, sides: [{ path: 'README.md' }] };
+    expect(result).toMatchObject({ kind: 'conflict', baseOid: base, conflict: { paths: ['README.md'], origin } });
     expect(JSON.stringify(result)).toContain('<<<<<<<');
+    const [side] = (result.kind === 'conflict' && result.conflict.origin?.sides) || [];
+    expect(side?.base).toMatch(/^@@.*@@\n one\n-two\n\+there\n three$/);
+    expect(side?.head).toMatch(/^@@.*@@\n one\n-two\n\+here\n three$/);
+  });
+
+  it('says what each side did to many paths, in little room', async () => {
+    const files = (text: string): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`n${n}.txt`, `${text} ${'x'.repeat(5000)}\n`]));
+    const head = world.head('ET-1', { ...files('mine'), 'src/a.txt': 'mine\n' });
+    world.personPush(files('theirs'));
+    git(world.person, 'rm', '-q', 'src/a.txt');
+    git(world.person, 'commit', '-q', '-m', 'Gone');
+    git(world.person, 'push', '-q', 'origin', 'main');
+    const result = await one.prepareLanding(world.request('ET-1', head), null);
+    const { paths = [], origin } = result.kind === 'conflict' ? result.conflict : {};
+    expect(paths).toHaveLength(13);
+    expect(origin?.sides.map(({ path }) => path)).toEqual(paths.slice(0, 8));
+    expect(JSON.stringify(origin).length).toBeLessThan(26_000);
+    expect(origin?.sides[0]?.base).toMatch(/^new file mode 100644\n@@[\s\S]*theirs x+\n…$/);
   });
 
   it('settles a head that base contains', async () => {

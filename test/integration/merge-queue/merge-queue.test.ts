@@ -1,7 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { EntryEdit } from '../../../domain/merge-queue/types.js';
 import { PRIORITIES } from '../../../domain/tasks.js';
-import { checkSettled, enqueue, entryChanged, entryEdited, queueState, withdraw } from '../../../workflows/messages.js';
+import {
+  checkSettled,
+  enqueue,
+  entryChanged,
+  entryEdited,
+  queueState,
+  taskEnded,
+  withdraw,
+} from '../../../workflows/messages.js';
 import { SignalboxRepo, SignalboxWaitingOn } from '../../../workflows/search-attributes.js';
 import { eventually } from '../../support/net.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
@@ -134,6 +142,29 @@ test('a conflict and a red go back to their tasks with the facts', async () => {
   await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-conflict-and-red');
 });
 
+test('conflicts in the same path are repaired one after the other; what the repairs are of is predicted meanwhile', async () => {
+  outside.conflicts = new Set(['e1', 'e2']);
+  const one = await outside.enqueue(outside.request(1));
+  expect(await one.result()).toMatchObject({ kind: 'conflict' });
+  const two = await outside.enqueue(outside.request(2));
+  const { task } = outside.request(1);
+  await until('e2 to wait', async () => (await view()).entries[0]?.waitsFor === task);
+  await until('the rows to say so', () => outside.records.at(-1)?.view.entries[0]?.detail?.includes(task) === true);
+  const three = await outside.enqueue(outside.request(3));
+  expect(await three.result()).toMatchObject({ kind: 'landed' });
+  await until('a prediction', () => outside.predictions > 0);
+  outside.conflicts.clear();
+  await outside.queue().signal(taskEnded, { id: task });
+  expect(await two.result()).toMatchObject({ kind: 'landed' });
+  await until('all to be predicted', async () => {
+    const { events } = await outside.queue().fetchHistory();
+    const done = (events ?? []).filter((event) => event.activityTaskCompletedEventAttributes != null).length;
+    const begun = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes != null).length;
+    return done === begun;
+  });
+  await keepHistory(outside.temporal, outside.workflowId, 'merge-queue-conflicts');
+});
+
 test('an entry under check is withdrawn at once; a pause holds a green one until it is resumed', async () => {
   outside.held = new Set(['e1', 'e2']);
   const one = await outside.enqueue(outside.request(1));
@@ -178,7 +209,16 @@ test('a publish that dies is fenced and resolved, and lands once', async () => {
 
 test('signals of another shape are left out, and the queue lands on', async () => {
   const task = await outside.enqueue(outside.request(1));
-  const names = ['enqueue', 'withdraw', 'entryChanged', 'entryEdited', 'gateChanged', 'checkSettled', 'unheard'];
+  const names = [
+    'enqueue',
+    'withdraw',
+    'entryChanged',
+    'entryEdited',
+    'gateChanged',
+    'checkSettled',
+    'taskEnded',
+    'unheard',
+  ];
   const wrong = [null, 'words', 7, [], {}, { id: 7 }, { id: 'e1', change: {}, edit: { version: 1 }, verdict: null }];
   for (const name of names) {
     await outside.queue().signal(name);

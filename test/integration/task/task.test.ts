@@ -253,7 +253,9 @@ test('a conflict is repaired and lands; beyond the bound a person is asked', () 
         waitingOn: { code: 'bound' },
         counters: { followUps: 1, faults: 0 },
       });
-      expect(world.runs[1]?.feedback).toEqual([{ kind: 'conflict', base: 'main', paths: ['a.ts'], hunks: '<<<' }]);
+      expect(world.runs[1]?.feedback).toEqual([
+        { kind: 'conflict', base: 'main', baseOid: sha(3), paths: ['a.ts'], hunks: '<<<' },
+      ]);
       await handle.executeUpdate(messages.answer, { args: [{ text: 'keep ours' }] });
       await handle.result();
       expect(world.last).toMatchObject({ state: 'done', counters: { followUps: 2 } });

@@ -3,18 +3,20 @@ import { execute, query, transaction, type Pool } from '../../../store/db.js';
 import { claimHost, getHost, liveHosts } from '../../../store/hosts.js';
 import { getJob, requestJob } from '../../../store/jobs.js';
 import { addToOutbox, carryOutNext, openOutbox } from '../../../store/outbox.js';
+import { insertEntry, settleEntry } from '../../../store/merge-entries.js';
 import { insertRepo } from '../../../store/repos.js';
 import { createTask, restartTask } from '../../../store/task-intake.js';
 import { mirrorTask } from '../../../store/task-mirror.js';
 import { getRun } from '../../../store/runs.js';
 import { getTask, patchTask, type Task, type TaskPatch } from '../../../store/tasks.js';
+import { mergeQueueWorkflowId } from '../../../workflows/ids.js';
 import { runningGeneration } from '../../../worker/effects.js';
 import { startOutbox, type Outbox } from '../../../worker/outbox.js';
 import { startPresence } from '../../../worker/presence.js';
 import { silentLog, testSettings } from '../../support/deps.js';
 import { eventually } from '../../support/net.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
-import { sampleMirror, sampleRepo, sampleRun, sampleTask } from '../../support/samples.js';
+import { sampleMirror, sampleRepo, sampleRequest, sampleRun, sampleTask } from '../../support/samples.js';
 import { connectTemporal, type TestTemporal } from '../../support/temporal.js';
 
 let db: TestDatabase;
@@ -110,6 +112,27 @@ test('a failing effect is put off with its error and does not hold up the others
   expect(await runningGeneration(temporal.client, id(task))).toBe(1);
   const [bad] = await openOutbox(pool);
   expect(bad?.error).not.toBeNull();
+});
+
+test('the queue that sent work back for repair hears that its task is over, and no other', async () => {
+  const [mending, other] = [await create(), await create()];
+  const request = { ...sampleRequest(repo, mending.workItem), base: 'main' };
+  await insertEntry(pool, request);
+  await settleEntry(pool, request.entry, { kind: 'conflict', conflict: { paths: ['a'], hunks: '' }, baseOid: 'b' });
+  const workflowId = mergeQueueWorkflowId(repo, 'main');
+  const { queuePrefix: taskQueue } = temporal;
+  const queue = await temporal.client.workflow.start('mergeQueue', { workflowId, taskQueue, args: [] });
+  for (const { workItem } of [mending, other]) {
+    await transaction(pool, (tx) => mirrorTask(tx, sampleMirror({ repo, workItem, state: 'cancelled' })));
+  }
+  await outbox();
+  await drained();
+  const { events } = await queue.fetchHistory();
+  const heard = (events ?? []).flatMap((event) => event.workflowExecutionSignaledEventAttributes ?? []);
+  expect(heard.map(({ signalName }) => signalName)).toEqual(['taskEnded']);
+  const [said] = heard[0]?.input?.payloads ?? [];
+  expect(JSON.parse(Buffer.from(said?.data ?? []).toString())).toEqual({ id: `${repo}/${mending.workItem}` });
+  await queue.terminate();
 });
 
 test('a restart waits until the workflow of the generation before has ended', async () => {

@@ -26,6 +26,38 @@ it('holds title and description verbatim, whatever they are', () => {
   );
 });
 
+it('tells a repair of both sides: where they are, where they come from, and what each did', () => {
+  const sides = [{ path: 'a.txt', base: '-old\n+theirs', head: '' }];
+  const origin = { head: 'h'.repeat(40), common: 'c'.repeat(40), sides };
+  const conflict = {
+    kind: 'conflict',
+    base: 'main',
+    baseOid: 'b'.repeat(40),
+    paths: ['a.txt'],
+    hunks: '<',
+    origin,
+  } as const;
+  const text = promptText(input({ feedback: [{ ...conflict, paths: ['a.txt'], origin: { ...origin } }] }));
+  for (const part of [`at \`${'b'.repeat(40)}\``, `\`${'h'.repeat(40)}\``, `\`${'c'.repeat(40)}\``])
+    expect(text).toContain(part);
+  expect(text).toContain('### `a.txt`\n\n`main` since the common ancestor:\n\n```\n-old\n+theirs\n```');
+  expect(text).toContain('Your branch since then:\n\n```\n(nothing at this path)\n```');
+});
+
+it('names a predicted conflict under a heading of its own, and only where there is one', () => {
+  expect(promptText(input({ predicted: [] }))).not.toContain('Predicted');
+  const predicted = [
+    { kind: 'base', name: 'main', oid: 'b1', paths: ['a.txt', 'c.txt'] },
+    { kind: 'entry', name: 'web/ET-003', oid: 'e1', paths: ['d.txt'] },
+  ] as const;
+  const text = promptText(input({ predicted: predicted.map((found) => ({ ...found, paths: [...found.paths] })) }));
+  expect(text).toMatch(/^## Predicted conflict$/m);
+  expect(text).toContain('- `origin/main`, which is at `b1`: merge it and resolve: `a.txt`, `c.txt`');
+  expect(text).toContain(
+    '- the work of web/ET-003 (`e1`), which is ahead in the merge queue and not here yet: `d.txt`',
+  );
+});
+
 it('tells of a conflict with its paths and hunks, and of a red with its command and last lines', () => {
   const text = promptText(
     input({

@@ -134,7 +134,7 @@ test.each<[string, (world: World) => void]>([
   ['is carried over to another run', at('publish', (world) => world.crash())],
 ])('a landing that %s blocks nobody: the next one has its turn', (how, end) => {
   const world = new World();
-  world.enqueue(request(1), { conflict: how.includes('conflict'), red: how.includes('red') });
+  world.enqueue(request(1), { ...(how.includes('conflict') && { conflict: ['a'] }), red: how.includes('red') });
   world.enqueue(request(2));
   end(world);
   settleDown(world);

@@ -14,6 +14,7 @@ const actions = fc.array(
     { weight: 6, arbitrary: act('enqueue') },
     { weight: 16, arbitrary: act('deliver') },
     { weight: 3, arbitrary: act('act', 'deliverAgain', 'fail', 'tick', 'signal', 'signal') },
+    { weight: 2, arbitrary: act('comeBack', 'comeBack', 'endTask', 'hour') },
     { weight: 2, arbitrary: act('withdraw', 'repeat', 'signalAgain', 'signalLost', 'signalFault', 'crash', 'newer') },
     {
       weight: 1,
@@ -41,7 +42,8 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
   const names = [...sent.values()];
   const known = names[k % Math.max(1, names.length)];
   const priority = PRIORITIES[k % 4] ?? 'normal';
-  const natures: Nature[] = [{}, {}, {}, {}, { conflict: true }, { red: true }, { fix: true }];
+  const clashes = [{ conflict: ['a'] }, { conflict: ['a', 'b'] }, { conflict: ['b', 'c'] }];
+  const natures: Nature[] = [{}, {}, {}, {}, ...clashes, { red: true }, { fix: true }];
   const enqueue = (item: number, nth: number): void => {
     const r = request(item, priority, nth);
     sent.set(r.entry, [item, nth]);
@@ -50,6 +52,21 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
   const moves: Record<string, () => void> = {
     enqueue: () => enqueue(sent.size + 1, 1),
     repeat: () => known && enqueue(known[0], known[1]),
+    // A task that was sent to repair has mended it, or something else is in the way now.
+    comeBack: () => {
+      const away = [...world.repairs.away.keys()];
+      const task = away[k % Math.max(1, away.length)];
+      const tries = names.filter(([item]) => request(item).task === task);
+      const last = tries.reduce((most, one) => (one[1] > most[1] ? one : most), tries[0] ?? [0, 0]);
+      if (task !== undefined && tries.length > 0) enqueue(last[0], last[1] + 1);
+    },
+    endTask: () => {
+      const task = [...world.repairs.away.keys()][0];
+      if (task !== undefined) world.feed({ kind: 'taskEnded', task });
+    },
+    hour: () => {
+      world.now += 600_000 * (k % 7);
+    },
     newer: () => known && enqueue(known[0], known[1] + 1),
     withdraw: () => {
       const [item, nth] = known ?? [sent.size + 1, 1];
@@ -94,6 +111,7 @@ function play(world: World, op: string, k: number, sent: Map<string, [number, nu
 
 test('whatever is lost, repeated, late or dies: one at a time, none twice, none lost, in order', () => {
   let landings = 0;
+  let waits = 0;
   fc.assert(
     fc.property(actions, fc.boolean(), (list, checksAtOnce) => {
       const world = new World();
@@ -114,10 +132,12 @@ test('whatever is lost, repeated, late or dies: one at a time, none twice, none 
         else if (pushed) expect(world.base.some((b) => b.entry === entry)).toBe(false);
       }
       landings += world.pushes.size;
+      waits += world.repairs.waits;
     }),
     { numRuns: 400 },
   );
   expect(landings).toBeGreaterThan(200);
+  expect(waits).toBeGreaterThan(50);
 }, 30_000);
 
 test('a bigger queue comes out in the order of urgency, then age, and nobody waits for more than his share', () => {
@@ -162,7 +182,7 @@ test('a queue that has seen many remembers as much as one that has seen fewer', 
     for (let i = 1; i <= many; i += 1) {
       world.feed({ kind: 'withdraw', entry: `unheard-of-${i}`.padEnd(64, '.'), reason: 'gone' });
       world.feed({ kind: 'gateChanged', id: `gate-${i}`.padEnd(32, '.'), acceptTip: null });
-      world.enqueue(request(i), i % 7 === 0 ? { conflict: true } : {});
+      world.enqueue(request(i), i % 7 === 0 ? { conflict: [`p${i}`] } : {});
       while (world.flights.length > 0) world.deliver(0);
     }
     expect(world.state.entries).toEqual([]);

@@ -19,10 +19,15 @@ import type {
 } from '../../../domain/merge-queue/types.js';
 import { PRIORITIES, type Priority } from '../../../domain/tasks.js';
 
-export const TIMES: QueueTimes = { mergeLease: 900_000, hostStale: 120_000, backoffBase: 10_000, backoffMax: 600_000 };
+export const REPAIR_WAIT = 3_600_000;
+export const TIMES: QueueTimes = {
+  ...{ mergeLease: 900_000, hostStale: 120_000, backoffBase: 10_000, backoffMax: 600_000 },
+  repairWait: REPAIR_WAIT,
+};
 
 export interface Nature {
-  conflict?: boolean;
+  /** In these paths. */
+  conflict?: string[];
   red?: boolean;
   /** Turns a red base green. */
   fix?: boolean;
@@ -48,6 +53,54 @@ export function request(n: number, priority: Priority = 'normal', nth = 1): Enqu
       enqueuedAt: '2026-01-01T00:00:00Z',
     },
   };
+}
+
+const overlap = (a: readonly string[], b: readonly string[]): boolean => a.some((path) => b.includes(path));
+
+/** Looks at every step: repairs of the same paths come one after the other, and nobody waits too long or in a circle. */
+class RepairWatch {
+  readonly away = new Map<string, { paths: string[]; since: number }>();
+  waits = 0;
+  private readonly conflictedAt = new Map<string, number>();
+
+  watch(before: QueueState, event: QueueEvent, after: QueueState, now: number): void {
+    if (event.kind === 'taskEnded') this.away.delete(event.task);
+    const known = new Set(before.entries.map((e) => e.request.entry));
+    const left = before.entries.filter((e) => !after.entries.some((x) => x.request.entry === e.request.entry));
+    for (const { request } of after.entries.filter((e) => !known.has(e.request.entry))) this.away.delete(request.task);
+    if (event.kind === 'prepared' && event.result.kind === 'conflict') {
+      const { entry } = before.calls.find((c) => c.id === event.call) ?? {};
+      if (entry != null && !this.conflictedAt.has(entry)) this.conflictedAt.set(entry, now);
+      const gone = left.find((e) => e.request.entry === entry);
+      if (gone && after.conflicts) this.sent(gone.request, event.result.conflict.paths, now);
+    }
+    for (const entry of after.entries) this.waiting(entry, after, now);
+  }
+
+  private sent({ entry, task }: EnqueueRequest, paths: string[], now: number): void {
+    const patient = now < (this.conflictedAt.get(entry) ?? now) + REPAIR_WAIT;
+    for (const [other, repair] of this.away) {
+      if (other === task || now >= repair.since + REPAIR_WAIT || !patient) continue;
+      if (overlap(repair.paths, paths)) throw new Error(`${task} and ${other} repair the same paths at once`);
+    }
+    this.away.set(task, { paths, since: now });
+  }
+
+  private waiting({ request, waitsFor, phase }: QueueEntry, { entries }: QueueState, now: number): void {
+    if (waitsFor == null) return;
+    this.waits += 1;
+    if (phase !== 'queued') throw new Error('an entry that waits for a repair was taken up');
+    if (waitsFor.until <= now || waitsFor.until > (this.conflictedAt.get(request.entry) ?? 0) + REPAIR_WAIT) {
+      throw new Error('waits for a repair for too long');
+    }
+    const seen = [request.task];
+    for (let next: string | undefined = waitsFor.task; next !== undefined;) {
+      if (seen.includes(next)) throw new Error(`waiting in a circle: ${seen.join(' ')}`);
+      seen.push(next);
+      const task: string = next;
+      next = entries.find((e) => e.request.task === task)?.waitsFor?.task;
+    }
+  }
 }
 
 export class World {
@@ -79,6 +132,10 @@ export class World {
   checksAtOnce = false;
   /** Does not look whether the reducer leaves its input alone: long histories are quicker. */
   trusting = false;
+  /** Of those that were passed, how often it was while they waited for a repair. */
+  excused = new Map<number, number>();
+  /** Tasks that mend a conflict, by what they touch and since when. */
+  readonly repairs = new RepairWatch();
 
   constructor() {
     this.feed({ kind: 'restored' });
@@ -101,20 +158,21 @@ export class World {
     if (step.deadline !== null && step.deadline <= this.now) throw new Error('a deadline in the past');
     this.watchOrder(before);
     this.watchBounds();
+    this.repairs.watch(before, event, this.state, this.now);
     for (const command of step.commands) this.carryOut(command);
   }
 
   /** An entry is in one place; and what the queue remembers of the past does not grow with it. */
   private watchBounds(): void {
-    const { entries, settled, calls, tombstones, seenGates, verdicts, durations } = this.state;
+    const { entries, settled, calls, tombstones, seenGates, verdicts, durations, repairs } = this.state;
     const names = [...entries.map((e) => e.request.entry), ...settled.map((e) => e.identity.entry)];
     if (new Set(names).size !== names.length) throw new Error('an entry in two places');
-    // One for the entry that is worked on, and one each for gates, records and a host.
-    if (calls.length > 4) throw new Error(`${calls.length} calls at once`);
+    // One for the entry that is worked on, and one each for gates, records, a host and a prediction.
+    if (calls.length > 5) throw new Error(`${calls.length} calls at once`);
     const unsaved = settled.filter((e) => !e.recorded).length;
     if (settled.length > 200 + unsaved) throw new Error('the settled pile up');
-    const kept = { tombstones: 200, seenGates: 50, verdicts: 4, durations: 20 };
-    for (const [name, list] of Object.entries({ tombstones, seenGates, verdicts, durations })) {
+    const kept = { tombstones: 200, seenGates: 50, verdicts: 4, durations: 20, repairs: 50 };
+    for (const [name, list] of Object.entries({ tombstones, seenGates, verdicts, durations, repairs })) {
       if (list.length > kept[name as keyof typeof kept]) throw new Error(`${name} pile up`);
     }
   }
@@ -132,6 +190,7 @@ export class World {
     for (const other of this.state.entries) {
       if ((this.state.gates ?? []).some((g) => g.kind === 'freeze') && other.edit?.fix !== true) continue;
       if (this.state.drainBefore !== null && other.seq >= this.state.drainBefore) continue;
+      if (other.waitsFor != null) continue;
       const diff = aged(other) - aged(entry);
       if (diff < 0 || (diff === 0 && other.seq < entry.seq)) throw new Error('taken up out of order');
     }
@@ -140,7 +199,8 @@ export class World {
       const passed = (this.passed.get(other.seq) ?? 0) + 1;
       this.passed.set(other.seq, passed);
       // A priority that was lowered later has its own bound.
-      if (passed > 15) throw new Error('starved');
+      if (other.waitsFor != null) this.excused.set(other.seq, (this.excused.get(other.seq) ?? 0) + 1);
+      if (passed - (this.excused.get(other.seq) ?? 0) > 15) throw new Error('starved');
     }
   }
 
@@ -154,6 +214,11 @@ export class World {
     if (command.kind === 'cancel') {
       for (const f of this.flights) if (f.command.call === command.call) f.zombie = true;
       return;
+    }
+    if (command.kind === 'predict') {
+      if (this.state.calls.some((c) => c.entry !== null)) throw new Error('a prediction beside a landing');
+      if (this.flights.some((f) => !f.zombie && f.command.kind === 'predict'))
+        throw new Error('two predictions at once');
     }
     if (command.kind === 'publish') {
       const other = this.flights.some((f) => !f.zombie && f.command.kind === 'publish');
@@ -191,9 +256,8 @@ export class World {
     const before = this.base.find((b) => b.entry === entry);
     const plan = this.plan(r, before?.id ?? `c.${contentId(entry, this.top().id, this.tip)}`);
     if (before) return { kind: 'landed', landing: this.landing(plan) };
-    if (this.natures.get(entry)?.conflict === true) {
-      return { kind: 'conflict', conflict: { paths: ['a'], hunks: 'x' }, baseOid: this.top().id };
-    }
+    const paths = this.natures.get(entry)?.conflict;
+    if (paths !== undefined) return { kind: 'conflict', conflict: { paths, hunks: 'x' }, baseOid: this.top().id };
     return { kind: 'planned', plan };
   }
 

@@ -241,6 +241,39 @@ test('permits: expired, stale, repeated and impossible wishes', () => {
   expect(ask(due, null, '2026-11-20T00:00:00Z')).toBe('repeat');
 });
 
+test('a repair is on the same branch, and all that follows it is done again: a conflict passes nothing by', () => {
+  const story = new Story().run('passed', 1).decide('approved').run('passed', 2);
+  const toMerge = (head: number): string => {
+    story.run('passed', head).run('passed', head);
+    const { phase } = story.state;
+    if (phase.kind !== 'check') throw new Error(`not in testing but ${phase.kind}`);
+    story.on({ type: 'checkAnswered', ask: phase.ask, answer: { kind: 'verdict', verdict: verdict('green') } });
+    const [enqueue] = story.commands;
+    if (enqueue?.type !== 'enqueue') throw new Error('not enqueued');
+    expect(enqueue.request.head).toBe(oid(head));
+    return enqueue.request.entry;
+  };
+  const outcome = { kind: 'conflict', conflict: { paths: ['a'], hunks: '<' }, baseOid: oid(50) } as const;
+  const stageOf = (): string => picture(story.ctx, story.state).stage;
+  const entries = new Set<string>();
+  for (const head of [3, 4, 5]) {
+    entries.add(toMerge(head));
+    const [entry = ''] = [...entries].slice(-1);
+    story.on({ type: 'mergeSettled', entry, outcome: { ...outcome, conflict: { paths: ['a'], hunks: '<' } } });
+    expect(stageOf()).toBe('development');
+    expect(story.state.head).toBe(oid(head));
+    expect(story.state.feedback).toMatchObject([{ kind: 'conflict', base: 'main', baseOid: oid(50), paths: ['a'] }]);
+  }
+  entries.add(toMerge(6));
+  story.on({
+    type: 'mergeSettled',
+    entry: [...entries].slice(-1)[0] ?? '',
+    outcome: { ...outcome, conflict: { paths: ['a'], hunks: '<' } },
+  });
+  expect(story.wait).toMatchObject({ kind: 'answer', code: 'bound' });
+  expect(entries.size).toBe(4);
+});
+
 test('without checks testing is skipped; a cancelled task keeps the name of its stage', () => {
   const story = new Story({ checksExist: false }).run('passed', 1).decide('approved');
   story.run('passed', 2).run('passed', 3).run('passed', 3);
