@@ -189,4 +189,4 @@ test('a queue that has seen many remembers as much as one that has seen fewer', 
     return JSON.stringify(world.state).length;
   };
   expect(sizeAfter(600)).toBeLessThan(sizeAfter(250) * 1.05);
-});
+}, 30_000);
