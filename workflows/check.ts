@@ -143,6 +143,7 @@ export async function check(input: CheckInput): Promise<Verdict | null> {
   /** The check ref is no more than a way to the verdict. */
   async function takeAway(): Promise<void> {
     if (!put || host === null) return;
+    put = false;
     const on = host;
     try {
       await CancellationScope.nonCancellable(() =>
@@ -164,6 +165,7 @@ export async function check(input: CheckInput): Promise<Verdict | null> {
       // The next execution has another id.
       runs.push({ kind: 'fault', reason: UNWANTED });
     }
+    await takeAway();
     if (waiting.size === 0) await records(queuePrefix, UNWANTED).dropCheck(workflowInfo().workflowId, UNWANTED);
   }
 

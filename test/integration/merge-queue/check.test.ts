@@ -192,3 +192,30 @@ test('checks that nobody waits for are ended at once; while one is left they go 
   expect(outside.runsSeen).toEqual([1, 2]);
   expect(outside.dropped).toEqual([]);
 });
+
+test('a check that is given up takes its check ref away', async () => {
+  forgeSays({ state: 'absent' });
+  const workflowId = checkWorkflowId(outside.repo, 'x6', 'cfg');
+  const handle = await temporal.client.workflow.start<typeof check>('check', {
+    ...{ workflowId, taskQueue: temporal.queuePrefix },
+    args: [
+      {
+        ...{
+          key: verdictKey(outside.repo, 'x6', 'cfg'),
+          repo: outside.repo,
+          tree: 'x6',
+          configHash: 'cfg',
+          checks: null,
+        },
+        ...{ source: { kind: 'base', branch: 'main', commit: 'c' }, steps: [external(600_000)] },
+        ...{ queuePrefix: temporal.queuePrefix, subscribers: ['a'] },
+        settings: { hostStale: 30_000, backoffBase: 300_000, backoffMax: 300_000, maxAttempts: 2 },
+      },
+    ],
+  });
+  while (outside.looks === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(outside.checkRefs.size).toBe(1);
+  await handle.signal(unsubscribe, { workflowId: 'a' });
+  expect(await handle.result()).toBeNull();
+  expect(outside.checkRefs.size).toBe(0);
+});
