@@ -10,7 +10,7 @@ import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
 import { PORTS_EACH } from '../../domain/settings.js';
 import { finishCheckJob, startCheckJob } from '../../store/jobs.js';
-import { addRunKey } from '../../store/run-keys.js';
+import { addRunKey, runKeys } from '../../store/run-keys.js';
 import { crashPoint } from '../crash-points.js';
 import { getRepo } from '../../store/repos.js';
 import type { CheckInput } from '../../workflows/activities.js';
@@ -47,8 +47,9 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
       await inTurn(runDir, async () => {
         if ((await probeAfterStart(runDir)).state !== 'starting') return;
         const key = newKey();
+        const keysOf = async (id: string): Promise<string[]> => (await runKeys(host.pool, id)).map((k) => k.key);
         await addRunKey(host.pool, runId, { key, facts: null });
-        const spec = await prepare(host, repo, input, checks, { id: runId, key });
+        const spec = await prepare(host, repo, input, checks, { id: runId, key, keysOf });
         await startOrAttach(runDir, spec, baseEnvironment(host.lookup), key);
       });
       const end = await untilEnd(runDir, runId, longest(repo, checks), ended);
@@ -85,7 +86,7 @@ async function prepare(
   repo: Repo,
   input: CheckInput,
   checks: readonly CommandCheck[],
-  run: { id: string; key: string },
+  run: Parameters<typeof openExport>[3],
 ): Promise<SupervisedSpec> {
   const opened = checks.some((c) => c.needsHistory)
     ? await exportWithHistory(host, repo, input, run.id)

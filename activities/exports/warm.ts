@@ -19,7 +19,6 @@ import { contentId } from '../../domain/content-id.js';
 import type { CheckSource, SetupConfig } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { Repo } from '../../domain/repos.js';
-import { runKeys } from '../../store/run-keys.js';
 import type { AgentHost } from '../agents/host.js';
 import { removeGone, removeTree } from '../agents/remove-tree.js';
 import { cacheEntry, within } from '../agents/setup-cache.js';
@@ -46,7 +45,16 @@ export interface OpenExport extends Exported {
 }
 
 /** Of a host, as far as exports need it. */
-type Host = Pick<AgentHost, 'pool' | 'paths' | 'git' | 'checks'>;
+type Host = Pick<AgentHost, 'paths' | 'git' | 'checks'>;
+
+/** The run that an export is for. */
+interface ForRun {
+  id: string;
+  /** Signs what is known of the export. */
+  key: string;
+  /** The keys of an earlier run, from where only we can write. */
+  keysOf: (run: string) => Promise<string[]>;
+}
 
 const poolOf = (host: Host, repo: Repo): string => {
   const { setup } = repo.config;
@@ -61,21 +69,16 @@ const workDir = (cwd: string): string => `${cwd}.work`;
 export const runOfExport = (name: string): string => name.replace(/\.work$/, '');
 
 /**
- * Makes `exports/<run>` hold exactly the tree of the source. `key`: of the run, known to the store. Throws
+ * Makes `exports/<run>` hold exactly the tree of the source. Throws
  * `git-infrastructure` where the remote no longer has the source.
  */
-export async function openExport(
-  host: Host,
-  repo: Repo,
-  source: CheckSource,
-  run: { id: string; key: string },
-): Promise<OpenExport> {
+export async function openExport(host: Host, repo: Repo, source: CheckSource, run: ForRun): Promise<OpenExport> {
   const cwd = path.join(host.paths.exports, run.id);
   await removeTree(cwd);
   await removeTree(workDir(cwd));
   const found = await sourceTree(host.git, repo, source);
   const stamper = new Stamper();
-  const warm = await takeWarm(host, repo, found.tree, { cwd, stamper });
+  const warm = await takeWarm(host, repo, found.tree, { cwd, stamper }, run.keysOf);
   const facts = warm ?? (await makeCold(host, repo, source, found.tree, cwd));
   const setup = await restoreCache(host, repo, facts, { cwd, stamper });
   const file = factsFile(path.join(poolOf(host, repo), run.id));
@@ -97,9 +100,15 @@ interface Target {
 }
 
 /** Takes the exports of the pool, newest first, until one can be switched to the tree. */
-async function takeWarm(host: Host, repo: Repo, tree: string, target: Target): Promise<Facts | null> {
+async function takeWarm(
+  host: Host,
+  repo: Repo,
+  tree: string,
+  target: Target,
+  keysOf: ForRun['keysOf'],
+): Promise<Facts | null> {
   for (const dir of (await parked(poolOf(host, repo))).map((p) => p.dir)) {
-    const facts = await claim(host, dir, target.cwd);
+    const facts = await claim(dir, target.cwd, keysOf);
     if (facts === null) continue;
     try {
       await switchTo(host, repo, facts, tree, target);
@@ -113,18 +122,14 @@ async function takeWarm(host: Host, repo: Repo, tree: string, target: Target): P
 }
 
 /** Null when somebody else has it, or nothing is known of it (then it is gone). */
-async function claim(host: Host, dir: string, cwd: string): Promise<Facts | null> {
+async function claim(dir: string, cwd: string, keysOf: ForRun['keysOf']): Promise<Facts | null> {
   try {
     await mkdir(path.dirname(cwd), { recursive: true });
     await rename(dir, cwd);
   } catch {
     return null; // another check was faster, or something about it is odd: the janitor sees to that
   }
-  const keys = await runKeys(host.pool, path.basename(dir));
-  const facts = readFacts(
-    factsFile(dir),
-    keys.map(({ key }) => key),
-  );
+  const facts = readFacts(factsFile(dir), await keysOf(path.basename(dir)));
   await rm(factsFile(dir), { recursive: true, force: true });
   if (facts === null || !lstatSync(cwd).isDirectory()) {
     await removeTree(cwd);

@@ -10,7 +10,7 @@ import type { CheckoutBehind } from '../../domain/tasks.js';
 import { shellWord } from './auth.js';
 import { lastWords, type GitCall } from './command.js';
 import type { Gate } from './gate.js';
-import { baseRef } from './remote.js';
+import { ANY_CODE, baseRef } from './remote.js';
 
 /** Null if the checkout shows the landing, or nobody wants it to; else why it stays behind. */
 export async function followCheckout(gate: Gate, landing: Landing): Promise<CheckoutBehind | null> {
@@ -18,8 +18,11 @@ export async function followCheckout(gate: Gate, landing: Landing): Promise<Chec
   const tree = gate.remote.url;
   const found = await stat(path.join(tree, '.git')).catch(() => null);
   if (found === null) return null;
-  const any = Array.from({ length: 256 }, (_, code) => code);
-  const call: GitCall = { cwd: tree, env: { GIT_DIR: path.join(tree, '.git'), GIT_WORK_TREE: tree }, answers: any };
+  const call: GitCall = {
+    cwd: tree,
+    env: { GIT_DIR: path.join(tree, '.git'), GIT_WORK_TREE: tree },
+    answers: ANY_CODE,
+  };
   const git = gate.host.git;
   const branch = (await git.run(['symbolic-ref', '-q', 'HEAD'], call)).stdout.trim();
   if (branch !== baseRef(gate.repo)) return null;

@@ -32,7 +32,8 @@ export const UPLOAD_PACK = `--upload-pack=git -c 'safe.directory=*' upload-pack`
 // The branch may be checked out there: the push updates the ref alone, and the checkout follows where that is wanted.
 const RECEIVE_PACK = `--receive-pack=git -c 'safe.directory=*' -c receive.denyCurrentBranch=ignore receive-pack`;
 
-const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
+/** Whatever git says, the caller looks at it. */
+export const ANY_CODE = Array.from({ length: 256 }, (_, code) => code);
 
 export const baseRef = (repo: Repo): string => `refs/heads/${repo.base}`;
 export const tipRef = (repo: Repo): string => `${repo.facts.tipPrefix}${repo.base}`;

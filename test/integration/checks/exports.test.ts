@@ -8,7 +8,7 @@ import { openExport, parkExport, sweepWarm, type OpenExport } from '../../../act
 import type { SetupConfig } from '../../../domain/checks/types.js';
 import type { Repo } from '../../../domain/repos.js';
 import { startCheckJob } from '../../../store/jobs.js';
-import { addRunKey } from '../../../store/run-keys.js';
+import { addRunKey, runKeys } from '../../../store/run-keys.js';
 import { makeAgentWorld, type AgentWorld } from '../../support/agent-host.js';
 import { commitTrees, DEEDS, picture, trees, vandalise, type Tree } from '../../support/trees.js';
 
@@ -24,8 +24,9 @@ afterAll(() => w.end());
 beforeEach(() => rmSync(w.host.paths.warmExports, { recursive: true, force: true }));
 
 let n = 0;
+const keysOf = async (id: string): Promise<string[]> => (await runKeys(w.db.pool, id)).map(({ key }) => key);
 async function open(at: string, repo: Repo = w.world.repo): Promise<OpenExport & { id: string }> {
-  const run = { id: `check-${(n += 1)}`, key: newKey() };
+  const run = { id: `check-${(n += 1)}`, key: newKey(), keysOf };
   await startCheckJob(w.db.pool, { runId: run.id, repo: 'web', workItem: null, workflowId: run.id });
   await addRunKey(w.db.pool, run.id, { key: run.key, facts: null });
   return { ...(await openExport(w.host, repo, { kind: 'base', branch: 'trees', commit: at }, run)), id: run.id };
@@ -104,7 +105,7 @@ const poolName = (): string => readdirSync(w.host.paths.warmExports)[0] ?? '';
 
 it('that a dead worker left half switched is thrown away by whoever repeats the run', async () => {
   const [one = ''] = commits({ 'a.txt': file('one') });
-  const run = { id: `check-${(n += 1)}`, key: newKey() };
+  const run = { id: `check-${(n += 1)}`, key: newKey(), keysOf };
   await startCheckJob(w.db.pool, { runId: run.id, repo: 'web', workItem: null, workflowId: run.id });
   const cwd = path.join(w.host.paths.exports, run.id);
   mkdirSync(`${cwd}/half`, { recursive: true });
