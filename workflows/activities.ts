@@ -10,7 +10,8 @@ import type { CheckStep } from '../domain/checks/external.js';
 import type { CheckRunResult, CheckSource, ExternalCheck, Verdict } from '../domain/checks/types.js';
 import type { StatusReading } from '../domain/forges.js';
 import type { ScanReport } from '../domain/conflicts/types.js';
-import type { QueueState, QueueTimes } from '../domain/merge-queue/state.js';
+import type { CarriedQueue } from '../domain/merge-queue/carry.js';
+import type { QueueTimes } from '../domain/merge-queue/state.js';
 import type {
   EnqueueRequest,
   EntryChange,
@@ -134,7 +135,7 @@ export interface MergeQueueInput {
   base: string;
   queuePrefix: string;
   settings: QueueTimes;
-  state: QueueState | null;
+  state: CarriedQueue | null;
   /** Continue as new after so many settled entries; null = when the server suggests it. */
   settledPerRun: number | null;
 }

@@ -17,10 +17,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { assertNever } from '../domain/errors.js';
+import { carry, unpack } from '../domain/merge-queue/carry.js';
 import type { QueueCommand } from '../domain/merge-queue/commands.js';
 import type { CheckReply, QueueEvent } from '../domain/merge-queue/events.js';
 import { reduceQueue } from '../domain/merge-queue/reduce.js';
-import { emptyQueue, type QueueState } from '../domain/merge-queue/state.js';
+import type { QueueState } from '../domain/merge-queue/state.js';
 import type { FenceResult, PublishResult } from '../domain/merge-queue/types.js';
 import { blockOf, queueDetails, queueView, standing } from '../domain/merge-queue/view.js';
 import type { CheckAnswer, CheckRequest, MergeQueueInput } from './activities.js';
@@ -54,10 +55,8 @@ type Asked = Exclude<QueueCommand, { kind: 'cancel' | 'tell' }>;
 export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   const { repo, base, queuePrefix } = input;
   let times = input.settings;
-  // A state carried over from an earlier version may lack what came since.
   let state: QueueState = {
-    ...emptyQueue(repo, base),
-    ...input.state,
+    ...unpack(repo, base, input.state),
     ...{ aging: patched('aging'), conflicts: patched('conflicts'), letGo: patched('let-go') },
   };
   const inbox: QueueEvent[] = [{ kind: 'restored' }];
@@ -88,7 +87,6 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
     state = step.state;
     alarm.set(step.deadline);
     for (const command of step.commands) carryOut(command);
-    setCurrentDetails(queueDetails(state));
     showWaiting();
   }
 
@@ -217,11 +215,14 @@ export async function mergeQueue(input: MergeQueueInput): Promise<void> {
   if (input.state === null) upsertSearchAttributes([{ key: SignalboxRepo, value: repo }]);
   for (;;) {
     for (let event = inbox.shift(); event; event = inbox.shift()) hear(event);
+    // Once for all that came together: hundreds of signals may, and a step that takes long is taken for one that hangs.
+    setCurrentDetails(queueDetails(state));
     const { continueAsNewSuggested } = workflowInfo();
     if (continueAsNewSuggested || (input.settledPerRun !== null && told >= input.settledPerRun)) {
       if (!state.hold) hear({ kind: 'hold' });
       const atRest = (): boolean => state.calls.length === 0 && telling === 0 && allHandlersFinished();
-      if (atRest() && inbox.length === 0) await continueAsNew<typeof mergeQueue>({ ...input, settings: times, state });
+      if (atRest() && inbox.length === 0)
+        await continueAsNew<typeof mergeQueue>({ ...input, settings: times, state: carry(state) });
       await condition(() => inbox.length > 0 || atRest());
     } else {
       await condition(() => inbox.length > 0);

@@ -42,7 +42,7 @@ import {
   type Draft,
 } from './draft.js';
 import type { QueueEvent } from './events.js';
-import type { QueueEntry, QueueState, QueueTimes } from './state.js';
+import { FRESH, type QueueEntry, type QueueState, type QueueTimes } from './state.js';
 import type { EnqueueRequest, EntryChange, EntryEdit, Gate } from './types.js';
 import { isClosed, landingGates } from './view.js';
 
@@ -183,28 +183,7 @@ function enqueued(d: Draft, request: EnqueueRequest, edit: EntryEdit | undefined
     addSettled(d, request, { kind: 'withdrawn', reason: 'a newer head of the task is in the queue' });
     return;
   }
-  const entry: QueueEntry = {
-    request,
-    ...(edit && { edit }),
-    changed: 0,
-    seq: s.nextSeq++,
-    since: d.now,
-    phase: 'queued',
-    startedAt: null,
-    plan: null,
-    verdict: null,
-    failed: null,
-    awaited: null,
-    began: false,
-    leaseUntil: null,
-    needsFence: false,
-    restoreTip: false,
-    rewound: false,
-    withdraw: null,
-    retryAt: null,
-    tries: 0,
-    detail: null,
-  };
+  const entry: QueueEntry = { ...FRESH, request, ...(edit && { edit }), seq: s.nextSeq++, since: d.now };
   s.entries.push(entry);
   s.predictWanted = true;
   if (other) withdrawn(d, other.request.entry, 'a newer head of the task was enqueued');

@@ -76,6 +76,26 @@ export interface Repair {
   until: number;
 }
 
+/** What an entry is when it comes, beside what it brings. */
+export const FRESH: Omit<QueueEntry, 'request' | 'seq' | 'since'> = {
+  changed: 0,
+  phase: 'queued',
+  startedAt: null,
+  plan: null,
+  verdict: null,
+  failed: null,
+  awaited: null,
+  began: false,
+  leaseUntil: null,
+  needsFence: false,
+  restoreTip: false,
+  rewound: false,
+  withdraw: null,
+  retryAt: null,
+  tries: 0,
+  detail: null,
+};
+
 export interface SettledEntry {
   identity: EntryIdentity;
   workflowId: string;

@@ -44,10 +44,11 @@ export function isClosedTo(state: QueueState, { edit }: QueueEntry): boolean {
   return landingGates(state).some((g) => g.kind === 'pause' || (g.kind === 'freeze' && edit?.fix !== true));
 }
 
-/** Paused or frozen, for every entry. */
+/** Paused or frozen, for every entry. Asked at every step: the gates are looked at once, however many wait. */
 export function isClosed(state: QueueState): boolean {
-  const closed = landingGates(state).some((g) => g.kind !== 'drain');
-  return closed && state.entries.every((entry) => isClosedTo(state, entry));
+  const closed = landingGates(state).filter((g) => g.kind !== 'drain');
+  if (closed.length === 0) return false;
+  return closed.some((g) => g.kind === 'pause') || state.entries.every(({ edit }) => edit?.fix !== true);
 }
 
 function detail(state: QueueState, entry: QueueEntry): string | null {
@@ -87,15 +88,15 @@ export function queueView(state: QueueState): QueueView {
  * over before anybody reads them, and each write costs an activity.
  */
 export function mirrorKey(state: QueueState): string {
-  const view = queueView(state);
-  const entries = inOrder(state).map((e, i) => [
+  const entries = inOrder(state).map((e) => [
     e.request.entry,
     priorityOf(e),
     e.edit?.fix ?? false,
     e.awaited !== null,
-    view.entries[i]?.detail ?? null,
+    detail(state, e),
   ]);
-  return JSON.stringify([view.state, view.reason, view.block?.code ?? null, entries]);
+  const { name, reason } = standing(state);
+  return JSON.stringify([name, reason, blockOf(state)?.code ?? null, entries]);
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').slice(0, 120);

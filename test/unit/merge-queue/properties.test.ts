@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { carry, unpack, type CarriedQueue } from '../../../domain/merge-queue/carry.js';
 import { AGING } from '../../../domain/merge-queue/order.js';
 import { PRIORITIES } from '../../../domain/tasks.js';
 import { request, World, type Nature } from './world.js';
@@ -189,4 +190,24 @@ test('a queue that has seen many remembers as much as one that has seen fewer', 
     return JSON.stringify(world.state).length;
   };
   expect(sizeAfter(600)).toBeLessThan(sizeAfter(250) * 1.05);
+}, 30_000);
+
+test('what is carried from run to run comes out as it was, and what only waits weighs little', () => {
+  fc.assert(
+    fc.property(actions, (list) => {
+      const world = new World();
+      const sent = new Map<string, [number, number]>();
+      for (const { op, n: k } of list) play(world, op, k, sent);
+      const carried = JSON.parse(JSON.stringify(carry(world.state))) as CarriedQueue;
+      expect(unpack('web', 'main', carried)).toEqual({ ...world.state, mirrored: '' });
+    }),
+    { numRuns: 50 },
+  );
+  const world = new World();
+  world.trusting = true;
+  world.gate('pause');
+  for (let i = 1; i <= 1000; i += 1) world.enqueue(request(i));
+  const bytes = (state: unknown): number => JSON.stringify(state).length;
+  const requests = bytes(world.state.entries.map((e) => e.request));
+  expect(bytes(carry(world.state))).toBeLessThan(requests * 1.3);
 }, 30_000);
