@@ -28,6 +28,44 @@ export function activitySpans(history: History): ActivitySpan[] {
   return spans;
 }
 
+export interface LandingSpan {
+  /** From the end of the publish before it to the end of its own, without its git part. */
+  betweenMs: number;
+  gitMs: number;
+  activities: number;
+}
+
+const GIT = ['prepareLanding', 'publishLanding', 'fenceLanding'];
+
+/** The landings of a merge queue's history, each from the end of the publish before it; the first from the first event. */
+export function landingSpans(history: History): LandingSpan[] {
+  const events = history.events ?? [];
+  const scheduled = new Map<string, string>();
+  const started = new Map<string, number>();
+  const spans: LandingSpan[] = [];
+  let from = millis(events[0]?.eventTime);
+  let gitMs = 0;
+  let activities = 0;
+  for (const event of events) {
+    const id = String(event.eventId);
+    const asked = event.activityTaskScheduledEventAttributes;
+    const began = event.activityTaskStartedEventAttributes;
+    const done = event.activityTaskCompletedEventAttributes;
+    if (asked) scheduled.set(id, asked.activityType?.name ?? '');
+    if (began) started.set(String(began.scheduledEventId), millis(event.eventTime));
+    if (!done) continue;
+    const key = String(done.scheduledEventId);
+    const type = scheduled.get(key) ?? '';
+    const now = millis(event.eventTime);
+    activities += 1;
+    if (GIT.includes(type)) gitMs += now - (started.get(key) ?? now);
+    if (type !== 'publishLanding') continue;
+    spans.push({ betweenMs: now - from - gitMs, gitMs, activities });
+    [from, gitMs, activities] = [now, 0, 0];
+  }
+  return spans;
+}
+
 /** First to last event, milliseconds. */
 export function elapsed(history: History): number {
   const events = history.events ?? [];

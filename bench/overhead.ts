@@ -6,13 +6,13 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker, DefaultLogger } from '@temporalio/worker';
+import { Runtime, DefaultLogger } from '@temporalio/worker';
 import { at, createClient, type Client as ApiClient } from '../cli/client.js';
 import { createSampleRepository } from '../cli/demo/sample-repository.js';
 import { startStack } from '../cli/demo/stack.js';
 import { mergeQueueWorkflowId, taskWorkflowId } from '../workflows/ids.js';
+import { startBare } from './bare-workflow.js';
 import { countArgument, median, percentile, printResult, round } from './figures.js';
 import { activitySpans, countActions, elapsed, type ActivitySpan, type History } from './histories.js';
 
@@ -140,36 +140,6 @@ async function checkSpans(temporal: Client): Promise<ActivitySpan[]> {
     spans.push(...activitySpans(await temporal.workflow.getHandle(workflowId).fetchHistory()));
   }
   return spans;
-}
-
-interface Bare {
-  /** Milliseconds of one workflow of `count` activities. */
-  run(n: number, count: number): Promise<number>;
-  stop(): Promise<void>;
-}
-
-async function startBare(temporal: Client, address: string): Promise<Bare> {
-  const connection = await NativeConnection.connect({ address });
-  const worker = await Worker.create({
-    connection,
-    taskQueue: 'bench-bare',
-    workflowsPath: fileURLToPath(new URL('./noop-workflow.js', import.meta.url)),
-    activities: { noop: () => Promise.resolve() },
-  });
-  const ended = worker.run();
-  return {
-    async run(n, count) {
-      const options = { workflowId: `bare-${n}`, taskQueue: 'bench-bare', args: [count] };
-      const handle = await temporal.workflow.start('bare', options);
-      await handle.result();
-      return elapsed(await handle.fetchHistory());
-    },
-    async stop() {
-      worker.shutdown();
-      await ended;
-      await connection.close();
-    },
-  };
 }
 
 function sum(counts: Record<string, number>): number {
