@@ -52,7 +52,7 @@ export interface GitReader {
    * What landing the head of a work item now would come to. Throws `not-found`, `not-acceptable` for what would be
    * refused, `git-infrastructure`, `gate-busy`.
    */
-  mergePreview(repo: Repo, work: { workItem: string; head: string }): Promise<MergePreview>;
+  mergePreview(repo: Repo, work: { workItem: string; head: string; stackBase: string | null }): Promise<MergePreview>;
   /** Tip of a branch on the remote, asked for now; null when there is none. */
   tip(repo: Repo, branch: string): Promise<string | null>;
   /**

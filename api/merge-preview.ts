@@ -10,12 +10,12 @@ const PATIENCE_MS = 20_000;
 
 type Answer = ({ available: true } & MergePreview) | { available: false; reason: string };
 
-export async function mergePreview(deps: ApiDeps, repo: Repo, { workItem, head }: Task): Promise<Answer> {
+export async function mergePreview(deps: ApiDeps, repo: Repo, { workItem, head, stackBase }: Task): Promise<Answer> {
   if (head === null) return { available: false, reason: 'the task has no head on the remote yet' };
   const given = new AbortController();
   const late = setTimeout(PATIENCE_MS, null, { signal: given.signal, ref: false }).catch(() => null);
   try {
-    const preview = await Promise.race([deps.gitReader.mergePreview(repo, { workItem, head }), late]);
+    const preview = await Promise.race([deps.gitReader.mergePreview(repo, { workItem, head, stackBase }), late]);
     if (preview !== null) return { available: true, ...preview };
     return { available: false, reason: `no answer within ${PATIENCE_MS / 1000} s` };
   } catch (err) {

@@ -10,7 +10,8 @@ export async function liveWork(db: Db, repo: string, base: string): Promise<stri
     db,
     `SELECT work_item AS "workItem" FROM tasks
       WHERE repo = $1 AND state NOT IN ('done', 'failed', 'cancelled')
-        AND EXISTS (SELECT 1 FROM repos WHERE id = $1 AND base = $2)
+        -- What is stacked on other work merges otherwise than its head alone.
+        AND stack_base IS NULL AND EXISTS (SELECT 1 FROM repos WHERE id = $1 AND base = $2)
       ORDER BY head IS NULL, tasks.updated_at DESC, work_item`,
     [repo, base],
   );

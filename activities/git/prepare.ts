@@ -4,10 +4,8 @@ import type {
   EnqueueRequest,
   EntryIdentity,
   Landing,
-  LandingStrategy,
   PrepareResult,
   QueueBlock,
-  Strategy,
 } from '../../domain/merge-queue/types.js';
 import { allEnded } from './all-ended.js';
 import { baseAttributes, computeLanding } from './compute.js';
@@ -15,7 +13,8 @@ import { withOrigin } from './conflict.js';
 import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';
 import { findLanding } from './proof.js';
-import { rangeOids, readRange, type Range } from './range.js';
+import { landingOf } from './landing-choice.js';
+import { readRange, type Range } from './range.js';
 import { ownerRef, takenOver } from './owner.js';
 import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
 import { baseMissing, baseRewound, remoteTaken, tipMissing, type RemoteState } from './resolve.js';
@@ -92,16 +91,14 @@ async function plan(
   state: RemoteState,
   { commits, common }: Range,
 ): Promise<PrepareResult> {
-  const stackBase = await stackBaseOf(gate, request, state.base);
-  const own = stackBase === undefined ? commits : await withoutHistoryOf(gate, commits, request.head, stackBase);
-  const strategy = strategyFor(gate.repo.config.merge.strategy, own, stackBase !== undefined);
+  const { own, strategy, stackBase } = await landingOf(gate, request, state.base, commits);
   const base = await readCommit(gate, state.base);
   const entry = identityOf(request);
   const inputs = {
     ...{ entry, strategy, baseOid: state.base },
     timestamp: planTimestamp(request.enqueuedAt, base.committer),
     attributes: await baseAttributes(gate, state.base),
-    ...(stackBase === undefined ? {} : { stackBase }),
+    ...(stackBase !== undefined && { stackBase }),
   };
   const { task, title } = request;
   const landingMessage = strategy === 'squash' ? squashMessage(task, title, own) : mergeMessage(task, title);
@@ -114,30 +111,6 @@ async function plan(
   if (result.kind === 'refused') return result;
   const { commit, tree, message, plan: id } = result;
   return { kind: 'planned', plan: { ...inputs, plan: id, lastTip: state.tip, message, commit, tree } };
-}
-
-/** `auto` keeps the commits of a branch as they are: only those that hold merges cannot be replayed. */
-export function strategyFor(asked: Strategy, range: Range['commits'], stacked: boolean): LandingStrategy {
-  if (asked !== 'auto' && asked !== 'pr') return asked;
-  if (range.every((commit) => commit.parents.length < 2)) return 'rebase-ff';
-  // A merge would bring the history of what it is stacked on along.
-  return stacked ? 'squash' : 'merge';
-}
-
-/** The head that the branch was cut from, where it still says something: in the branch's history and not in base's. */
-async function stackBaseOf(gate: Gate, { stackBase, head }: EnqueueRequest, base: string): Promise<string | undefined> {
-  if (stackBase === undefined || !(await isAncestor(gate, stackBase, head))) return undefined;
-  return (await isAncestor(gate, stackBase, base)) ? undefined : stackBase;
-}
-
-async function withoutHistoryOf<C extends { oid: string }>(
-  gate: Gate,
-  commits: readonly C[],
-  head: string,
-  stackBase: string,
-): Promise<C[]> {
-  const own = new Set(await rangeOids(gate, head, stackBase));
-  return commits.filter((commit) => own.has(commit.oid));
 }
 
 const identityOf = (r: EnqueueRequest): EntryIdentity => ({

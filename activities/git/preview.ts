@@ -7,8 +7,8 @@ import type { Repo } from '../../domain/repos.js';
 import { baseAttributes, computeLanding } from './compute.js';
 import { hasObject, readCommit, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
+import { landingOf } from './landing-choice.js';
 import { withScratch } from './merge-pairs.js';
-import { strategyFor } from './prepare.js';
 import { readRange } from './range.js';
 import { baseRef, headRef, readRemote } from './remote.js';
 
@@ -31,7 +31,7 @@ export interface MergePreview {
 export async function previewLanding(
   host: GitHost,
   repo: Repo,
-  { workItem, head }: { workItem: string; head: string },
+  { workItem, head, stackBase }: { workItem: string; head: string; stackBase: string | null },
 ): Promise<MergePreview> {
   return withGate(host, repo, async (gate) => {
     const refs = [baseRef(repo), headRef(repo, workItem)];
@@ -39,7 +39,9 @@ export async function previewLanding(
     if (base === undefined) throw new SignalboxError('not-found', `the remote has no branch ${repo.base}`);
     if (!(await hasObject(gate, head))) throw new SignalboxError('not-found', `the remote has no commit ${head}`);
     const range = await readRange(gate, base, head);
-    const strategy = strategyFor(repo.config.merge.strategy, range.kind === 'range' ? range.commits : [], false);
+    const branch = stackBase === null ? { head } : { head, stackBase };
+    const choice = await landingOf(gate, branch, base, range.kind === 'range' ? range.commits : []);
+    const { strategy } = choice;
     const facts = { base, head, paths: [], hunks: '', strategy };
     const baseCommit = await readCommit(gate, base);
     if (range.kind === 'unrelated') throw new SignalboxError('not-acceptable', range.reason);
@@ -49,6 +51,7 @@ export async function previewLanding(
       computeLanding(inScratch(gate, scratch), {
         entry: { ...{ repo: repo.id, base: repo.base, task: `${repo.id}/${workItem}`, workItem }, ...NOBODY, head },
         ...{ strategy, baseOid: base, attributes, landingMessage: 'Preview' },
+        ...(choice.stackBase !== undefined && { stackBase: choice.stackBase }),
         timestamp: planTimestamp('1970-01-01T00:00:00Z', baseCommit.committer),
       }),
     );

@@ -334,7 +334,10 @@ describe('a publish', () => {
     const head = world.head('ET-1', { 'docs/plan.md': 'as agreed\n' });
     const plan = await planned(one, 'ET-1', head);
     world.records.needed = [{ stage: 'approval', path: 'docs/plan.md' }];
-    await expect(land(one, plan)).rejects.toMatchObject({ code: 'unavailable', message: 'no approval of approval is recorded' });
+    await expect(land(one, plan)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'no approval of approval is recorded',
+    });
     const other = { stage: 'approval', verdict: 'approved', blob: 'b'.repeat(40) } as const;
     world.records.decisions = [
       other,

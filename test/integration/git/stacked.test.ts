@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readHistory } from '../../../activities/git/audit.js';
+import { previewLanding } from '../../../activities/git/preview.js';
 import { createLandings, type Landings } from '../../../activities/git/landing.js';
 import type { EnqueueRequest, LandingPlan, Strategy } from '../../../domain/merge-queue/types.js';
 import { commitAll, git, makeWorld, write, type World } from '../../support/git.js';
@@ -41,7 +42,15 @@ describe('a branch that was cut from the work of another task', () => {
       const before = await land(world.request('ET-1', parent), 'squash');
       // By itself it would bring the commits of the other once more, over what they became.
       expect(await landings.prepareLanding(world.request('ET-2', child), null)).toMatchObject({ kind: 'conflict' });
+      world.repo.config.merge.strategy = by;
+      const preview = await previewLanding(world.host('two'), world.repo, {
+        workItem: 'ET-2',
+        head: child,
+        stackBase: parent,
+      });
+      expect(preview).toMatchObject({ kind: 'clean', strategy: by === 'squash' ? 'squash' : 'rebase-ff' });
       const plan = await land(stacked(), by);
+      expect(preview.tree).toBe(plan.tree);
       expect(subjects(`${before.commit}..main`)).toEqual([by === 'squash' ? 'Title of ET-2' : 'Add the child']);
       expect(git(world.remote, 'show', 'main:src/a.txt')).toBe('a\nparent, better\nchild');
       expect(git(world.remote, 'log', '-1', '--format=%(trailers:key=Signalbox-Stack,valueonly)', 'main')).toBe(parent);
