@@ -16,6 +16,7 @@ import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
 import { stopRun } from '../../../activities/agents/stop.js';
 import type { RunReport } from '../../../domain/agents/types.js';
 import { putProfile } from '../../../store/agent-profiles.js';
+import { flagOf } from '../../../store/conflicts.js';
 import { getJob } from '../../../store/jobs.js';
 import { runKeys } from '../../../store/run-keys.js';
 import { getRun } from '../../../store/runs.js';
@@ -175,6 +176,26 @@ describe('a run', () => {
     expect(git(w.world.remote, 'show', `${head}:src/a.txt`)).toBe('mine\ntheirs');
     expect(git(w.world.remote, 'merge-base', '--is-ancestor', 'main', head)).toBe('');
   });
+});
+
+it('a new head is looked at as soon as it is there, and what it does not merge with is named to the next run', async () => {
+  const write = (file: string, text: string): ScriptStep[] => [{ write: file, text }, { commit: file }];
+  const steps = { 'development@1': write('src/a.txt', 'mine\n'), development: write('src/b.txt', 'more\n') };
+  const input = await w.request(steps, { stage: { commits: 'required' } });
+  const { workItem } = input.run;
+  const first = await w.run(input);
+  expect(await flagOf(w.host.pool, 'web', workItem)).toBeNull();
+  const base = w.world.personPush({ 'src/a.txt': 'theirs\n' });
+  const next = await w.again(input, { head: first.head });
+  const second = await w.run(next);
+  expect(kindOf(second)).toBe('passed');
+  const against = [{ kind: 'base', name: 'main', oid: base, paths: ['src/a.txt'] }];
+  expect(await flagOf(w.host.pool, 'web', workItem)).toMatchObject({ head: second.head, against });
+  const prompt = (runId: string): string => readFileSync(runFiles(w.host.paths.run(runId)).prompt, 'utf8');
+  expect(prompt(next.run.runId)).not.toContain('Predicted conflict');
+  const last = await w.again(next, { head: second.head });
+  await w.run(last);
+  expect(prompt(last.run.runId)).toContain(`at \`${base}\`: merge it and resolve: \`src/a.txt\``);
 });
 
 describe('a run directory that an agent wrote in', () => {
