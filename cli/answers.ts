@@ -14,6 +14,7 @@ export interface TaskAnswer {
   dependsOn: { task: string; onFailure: string; stack: boolean }[];
   waitingOn: Waiting | null;
   landed: Landed | null;
+  pullRequest: { number: number | null; url: string | null; state: string | null; behind: string | null } | null;
   endReason: string | null;
   counters: Counters;
   cost: Cost;

@@ -35,7 +35,7 @@ export function taskTable(tasks: TaskAnswer[]): string {
 }
 
 export function taskText(task: TaskAnswer): string {
-  const { waitingOn: waits, landed, counters, cost } = task;
+  const { waitingOn: waits, landed, pullRequest: pull, counters, cost } = task;
   return fields([
     ['task', task.task],
     ['title', task.title],
@@ -48,6 +48,8 @@ export function taskText(task: TaskAnswer): string {
     ['branch', task.branch],
     ['head', task.head],
     ['ended', task.endReason],
+    ['pull request', pull && [pull.url, pull.state && `(${pull.state})`].filter(Boolean).join(' ')],
+    ['its forge', pull?.behind && `is behind: ${pull.behind}`],
     ['landed', landed && `${landed.commit} on ${short(landed.base)} at ${landed.at}`],
     ['checkout', landed?.checkoutBehind && `behind: ${landed.checkoutBehind.reason}`],
     ['to mend it', landed?.checkoutBehind?.mendedBy],

@@ -5,6 +5,7 @@ import { registerAuditCommand, registerRebuildCommand } from './audit.js';
 import { registerCheckCommands } from './check.js';
 import { registerConflictsCommand } from './conflicts.js';
 import { registerEntryCommands } from './entry.js';
+import { registerHookCommands } from './hook.js';
 import { registerHostsCommand } from './hosts.js';
 import { registerQueueCommands } from './queue.js';
 import { registerRepoCommands } from './repo.js';
@@ -36,6 +37,7 @@ export function registerClientCommands(program: Command, context: CommandContext
   registerConflictsCommand(program, context);
   registerAuditCommand(program, context);
   registerRebuildCommand(program, context);
+  registerHookCommands(program, context);
   registerHostsCommand(program, context);
   registerTokenCommands(program, context);
 }
