@@ -10,5 +10,7 @@ export async function keepHistory(temporal: TestTemporal, workflowId: string, na
   const file = fileURLToPath(new URL(`../../histories/${name}.json`, import.meta.url));
   if (existsSync(file)) return;
   const history = await temporal.client.workflow.getHandle(workflowId).fetchHistory();
-  await writeFile(file, `${historyToJSON(history)}\n`);
+  // Stack traces name the directory of whoever recorded it.
+  const text = historyToJSON(history).replaceAll(fileURLToPath(new URL('../../../', import.meta.url)), '/signalbox/');
+  await writeFile(file, `${text}\n`);
 }
