@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CheckRunResult, Verdict } from '../../../domain/checks/types.js';
+import { checkRemote } from '../../../domain/remotes.js';
+import type { Repo } from '../../../domain/repos.js';
 import type { Landing } from '../../../domain/merge-queue/types.js';
 import { writeAudit, listAudit } from '../../../store/audit.js';
 import { execute, transaction } from '../../../store/db.js';
@@ -15,6 +17,12 @@ import { getVerdict, recordVerdict } from '../../../store/verdicts.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
 import { sampleRepo } from '../../support/samples.js';
 
+function canonicalKey(remote: string): string {
+  const checked = checkRemote(remote);
+  if (!checked.ok) throw new Error(checked.reason);
+  return checked.address.key;
+}
+
 let db: TestDatabase;
 beforeAll(async () => {
   db = await createTestDatabase();
@@ -23,6 +31,23 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
 const soon = (): string => new Date(Date.now() + 60_000).toISOString();
+
+test('one remote and base have one queue, however they are spelled: a second name for them is refused, another base is not', async () => {
+  const key = canonicalKey('ssh://git@Forge.test:22/team/app.git');
+  const add = (id: string, remote: string, over: Partial<Repo> = {}): Promise<unknown> =>
+    insertRepo(db.pool, sampleRepo({ id, remote, remoteKey: canonicalKey(remote), ...over }));
+  await add('one', 'ssh://git@forge.test/team/app.git', { prefix: 'ON' });
+  for (const remote of ['ssh://git@forge.test:22/team/app', 'git@forge.test:team/app.git']) {
+    expect(canonicalKey(remote)).toBe(key);
+    await expect(add('two', remote, { prefix: 'TW' })).rejects.toMatchObject({
+      code: 'conflict',
+      data: { repo: 'one' },
+    });
+  }
+  await add('release', 'git@forge.test:team/app.git', { base: 'release', prefix: 'RE' });
+  await expect(add('next', 'git@forge.test:team/app.git', { base: 'next', prefix: 'RE' })).rejects.toThrow('prefix');
+  await add('other', 'git@forge.test:team/other.git');
+});
 
 test('of many requests with one key one does the work; repeats get its answer, others are refused', async () => {
   const claims = await Promise.all(Array.from({ length: 20 }, () => claimKey(db.pool, 'k', 't', hash('a'))));
