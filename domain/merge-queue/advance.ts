@@ -170,6 +170,8 @@ function fence(d: Draft, entry: QueueEntry): void {
 function predict(d: Draft): void {
   const { s } = d;
   if (!s.conflicts || !s.predictWanted || s.hold || calling(d, 'predict')) return;
+  // An entry that has just come is about to be taken up.
+  if (s.gates === null || calling(d, 'readGates')) return;
   if (s.calls.some((c) => c.entry !== null)) return;
   const host = liveHost(d);
   if (host === null) return;

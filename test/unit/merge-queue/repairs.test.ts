@@ -108,6 +108,7 @@ test('one prediction for all that comes at once, never beside the git of a landi
   // The world throws at one beside the git of a landing, or beside another one.
   work(world);
   expect(world.base).toHaveLength(4);
+  // The first host and the first gates come in either order: none is asked for before the first landing.
   expect(predictions(world)).toBe(3);
   world.calm();
   world.now += 10 * REPAIR_WAIT;
