@@ -20,7 +20,7 @@ import { controlQueue, mergeQueueWorkflowId } from '../workflows/ids.js';
 import { enqueue, queueState } from '../workflows/messages.js';
 import { startBare } from './bare-workflow.js';
 import { countArgument, median, percentile, printResult, round, timed } from './figures.js';
-import { landingSpans, type History } from './histories.js';
+import { landingSpans } from './histories.js';
 
 const LANDINGS = countArgument(1, 'landings', 30);
 const WAITING = countArgument(2, 'waiting entries', 1000);
@@ -122,7 +122,7 @@ async function crowdTheQueue(api: ApiClient, temporal: Client): Promise<Record<s
     const run = temporal.workflow.getHandle(workflowId, runId);
     const { historyLength, historySize = 0 } = await run.describe();
     largest = { events: Math.max(largest.events, historyLength), bytes: Math.max(largest.bytes, historySize) };
-    carried = Math.max(carried, inputBytes(await run.fetchHistory()));
+    carried = Math.max(carried, await inputBytes(temporal, { workflowId, runId }));
     runs += 1;
   }
   return {
@@ -147,9 +147,12 @@ function waitingEntry(n: number): EnqueueRequest {
   };
 }
 
-/** What the run was started with: after a continue-as-new, the state. */
-function inputBytes(history: History): number {
-  const { input } = history.events?.[0]?.workflowExecutionStartedEventAttributes ?? {};
+/** What the run was started with: after a continue-as-new, the state. Its first event alone: a page may be too large. */
+async function inputBytes(temporal: Client, execution: { workflowId: string; runId: string }): Promise<number> {
+  const { history } = await temporal.workflowService.getWorkflowExecutionHistory({
+    ...{ namespace: 'default', execution, maximumPageSize: 1 },
+  });
+  const { input } = history?.events?.[0]?.workflowExecutionStartedEventAttributes ?? {};
   return (input?.payloads ?? []).reduce((sum, payload) => sum + (payload.data?.length ?? 0), 0);
 }
 
