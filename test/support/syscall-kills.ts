@@ -58,7 +58,9 @@ export class SyscallKills {
     this.wrapped.killAt(point, death);
     try {
       if (death === 'all') {
-        await ended(await startVictim(this.#world, { mode: 'publish', plan, path: this.wrapped.path }, 'ready'));
+        const victim = await startVictim(this.#world, { mode: 'publish', plan, path: this.wrapped.path }, 'ready');
+        await ended(victim);
+        if (victim.exitCode !== null && victim.exitCode !== 0) throw new Error('the publisher ended by itself');
         return;
       }
       // Its failure is the point of it: what it left behind is looked at by `recover`.
