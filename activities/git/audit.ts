@@ -39,9 +39,9 @@ async function read(gate: Gate, { base, since, asked }: HistoryRequest): Promise
   const sinceSeconds = since === null ? null : identSeconds((await readCommit(gate, since)).committer);
   return {
     ...{ from, to, tip, again: {} },
-    commits: await readHistoryCommits(gate, [...aside, ...line], onLine),
+    commits: await readHistoryCommits(gate, base, [...aside, ...line], onLine),
     notInTip: tip === null ? [] : await listCommits(gate, [to, `^${tip}`, ...but]),
-    lost: await readHistoryCommits(gate, lost, onLine),
+    lost: await readHistoryCommits(gate, base, lost, onLine),
     absent: await absentFrom(gate, to, [from, ...asked]),
     recordedSince: sinceSeconds ?? 0,
     rememberedSince: sinceSeconds ?? Math.floor(Date.parse(gate.repo.createdAt) / 1000),

@@ -1,11 +1,8 @@
 /** Makes the commits of a landing from its plan's inputs, by plumbing alone: the same inputs give the same ids. */
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { randomUUID } from 'node:crypto';
-import { mergeAttributes } from '../../domain/merge-queue/attributes.js';
 import { ourIdent, type CommitObject } from '../../domain/merge-queue/commit.js';
 import { planId, withTrailers, type PlanInputs } from '../../domain/merge-queue/plan.js';
 import type { ConflictFacts, EntryIdentity, LandingPlan } from '../../domain/merge-queue/types.js';
+import { attributeForms, attributesPath } from './attributes.js';
 import { conflictHunks } from './conflict.js';
 import { readCommit, readCommits, writeCommit, type Gate } from './gate.js';
 import { rangeOids } from './range.js';
@@ -27,7 +24,9 @@ export interface ComputeInputs extends Omit<PlanInputs, 'message' | 'entry'> {
 
 /** Makes the landing of a plan once more. */
 export async function computePlan(gate: Gate, plan: LandingPlan): Promise<Computed> {
-  const attributes = await baseAttributes(gate, plan.baseOid);
+  const [forms = [null]] = await attributeForms(gate, [plan.baseOid]);
+  // A plan may have been made by an earlier version; what it says is never taken unseen.
+  const attributes = forms.includes(plan.attributes) ? plan.attributes : (forms[0] ?? null);
   return computeLanding(gate, { ...plan, attributes, landingMessage: plan.message });
 }
 
@@ -133,26 +132,4 @@ async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: 
   if (result.code === 0) return { kind: 'merged', tree: tree.trim() };
   const paths = [...new Set(rest.filter((name) => name !== ''))];
   return { kind: 'conflict', conflict: { paths: paths.slice(0, 200), hunks: await conflictHunks(gate, tree, paths) } };
-}
-
-export const attributesPath = (gateDir: string, oid: string): string => path.join(gateDir, 'attributes', oid);
-
-/** The attributes that merges onto this commit use, as a file of the gate named by its blob oid; null if none. */
-export async function baseAttributes(gate: Gate, commit: string): Promise<string | null> {
-  const [shown] = await gate.objects.contents([`${commit}:.gitattributes`]);
-  const text = shown?.type === 'blob' ? mergeAttributes(shown.bytes.toString('utf8')) : null;
-  if (text === null) return null;
-  const oid = await gate.text(['hash-object', '-t', 'blob', '--stdin'], { input: text });
-  const file = attributesPath(gate.dir, oid);
-  const there = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (!there) {
-    await mkdir(path.dirname(file), { recursive: true });
-    const fresh = `${file}.${randomUUID()}`;
-    await writeFile(fresh, text);
-    await rename(fresh, file);
-  }
-  return oid;
 }

@@ -136,13 +136,12 @@ export async function readCommit(gate: Gate, oid: string): Promise<CommitObject 
 /** Its id; a commit that is there already is not written again. */
 export async function writeCommit(gate: Gate, commit: CommitObject): Promise<string> {
   const text = formatCommit(commit);
-  const oid = objectId('commit', text, commit.tree.length === 64 ? 'sha256' : 'sha1');
+  const oid = objectId('commit', Buffer.from(text, 'utf8'), commit.tree.length === 64 ? 'sha256' : 'sha1');
   if (await hasObject(gate, oid)) return oid;
   return gate.text(['hash-object', '-t', 'commit', '-w', '--stdin'], { input: text });
 }
 
 /** The id that git gives an object: the hash of its type, its length in bytes and its content. */
-function objectId(type: string, content: string, algorithm: 'sha1' | 'sha256'): string {
-  const bytes = Buffer.from(content, 'utf8');
+export function objectId(type: string, bytes: Buffer, algorithm: 'sha1' | 'sha256'): string {
   return createHash(algorithm).update(`${type} ${bytes.length}\0`).update(bytes).digest('hex');
 }

@@ -2,8 +2,8 @@
 import { SignalboxError } from '../../domain/errors.js';
 import type { HistoryCommit } from '../../domain/merge-queue/audit-types.js';
 import { COMMITTER } from '../../domain/merge-queue/commit.js';
-import { readTrailers } from '../../domain/merge-queue/plan.js';
-import { baseAttributes } from './compute.js';
+import { provenLanding, readTrailers } from '../../domain/merge-queue/plan.js';
+import { attributeForms } from './attributes.js';
 import { readCommits, type Gate } from './gate.js';
 import { readRemote } from './remote.js';
 
@@ -37,39 +37,30 @@ export async function listCommits(gate: Gate, args: readonly string[]): Promise<
   return text === '' ? [] : text.split('\n');
 }
 
-/** In the order asked for. `onLine`: the first parents of base. */
+/** In the order asked for. `onLine`: the first parents of `base`. */
 export async function readHistoryCommits(
   gate: Gate,
+  base: string,
   oids: readonly string[],
   onLine: ReadonlySet<string>,
 ): Promise<HistoryCommit[]> {
-  const attributesOfAll = attributesOf(gate);
   const all: HistoryCommit[] = [];
   for (let i = 0; i < oids.length; i += READ) {
     const commits = await readCommits(gate, oids.slice(i, i + READ));
-    const bases = commits.map((commit) => readTrailers(commit.message)?.baseOid ?? '');
-    const attributes = await attributesOfAll(bases);
-    all.push(
-      ...commits.map((commit, n) => ({ ...commit, attributes: attributes[n] ?? null, onLine: onLine.has(commit.oid) })),
+    const named = commits
+      .map((commit) => readTrailers(commit.message)?.baseOid ?? '')
+      .map((oid) => (OID.test(oid) ? oid : null));
+    const found = await attributeForms(
+      gate,
+      named.filter((oid) => oid !== null),
     );
+    for (const [n, commit] of commits.entries()) {
+      const forms = named[n] === null ? [] : (found.shift() ?? []);
+      // A landing of an earlier version is proven by the other form.
+      const proves = forms.find((form) => provenLanding(commit, gate.repo.id, base, form) !== null);
+      const attributes = proves === undefined ? (forms[0] ?? null) : proves;
+      all.push({ ...commit, attributes, onLine: onLine.has(commit.oid) });
+    }
   }
   return all;
-}
-
-/** The attributes that merges onto these commits use; null for what is no commit id. Most commits share theirs. */
-function attributesOf(gate: Gate): (bases: readonly string[]) => Promise<(string | null)[]> {
-  const known = new Map<string, string | null>();
-  return async (bases) => {
-    const named = bases.map((base) => (OID.test(base) ? `${base}:.gitattributes` : null));
-    const infos = await gate.objects.info(named.filter((name) => name !== null));
-    const found: (string | null)[] = [];
-    for (const [i, name] of named.entries()) {
-      const blob = name === null ? null : infos.shift();
-      if (blob?.type === 'blob' && !known.has(blob.oid)) {
-        known.set(blob.oid, await baseAttributes(gate, bases[i] ?? ''));
-      }
-      found.push(known.get(blob?.oid ?? '') ?? null);
-    }
-    return found;
-  };
 }

@@ -11,7 +11,7 @@ import path from 'node:path';
 import type { Pair, Prediction } from '../../domain/conflicts/types.js';
 import { SignalboxError } from '../../domain/errors.js';
 import { lastWords } from './command.js';
-import { attributesPath } from './compute.js';
+import { attributesPath } from './attributes.js';
 import type { GitHost } from './host.js';
 
 /** Paths that are kept of each conflict. */

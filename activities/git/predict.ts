@@ -19,7 +19,7 @@ import {
 import { transaction, type Pool } from '../../store/db.js';
 import { getQueueView } from '../../store/merge-queues.js';
 import { getRepo } from '../../store/repos.js';
-import { baseAttributes } from './compute.js';
+import { baseAttributes } from './attributes.js';
 import { withGate } from './gate.js';
 import type { GitHost } from './host.js';
 import { mergePairs } from './merge-pairs.js';

@@ -8,7 +8,8 @@ import type {
   QueueBlock,
 } from '../../domain/merge-queue/types.js';
 import { allEnded } from './all-ended.js';
-import { baseAttributes, computeLanding } from './compute.js';
+import { baseAttributes } from './attributes.js';
+import { computeLanding } from './compute.js';
 import { withOrigin } from './conflict.js';
 import { hasObject, isAncestor, readCommit, type Gate } from './gate.js';
 import type { LandingRecords } from './host.js';

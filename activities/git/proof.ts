@@ -2,7 +2,7 @@
 import { provenLanding, readTrailers, type LandingFacts } from '../../domain/merge-queue/plan.js';
 import { identSeconds, type CommitObject } from '../../domain/merge-queue/commit.js';
 import type { EntryIdentity, Landing } from '../../domain/merge-queue/types.js';
-import { baseAttributes } from './compute.js';
+import { attributeForms } from './attributes.js';
 import type { Gate } from './gate.js';
 import { claimedLandings } from './landing-index.js';
 
@@ -30,7 +30,10 @@ export async function findLanding(gate: Gate, entry: EntryIdentity, tip: string)
 async function withAttributes(gate: Gate, entry: EntryIdentity, commit: CommitObject): Promise<LandingFacts | null> {
   const claimed = readTrailers(commit.message)?.baseOid ?? '';
   if (!/^[0-9a-f]{40,64}$/.test(claimed)) return null;
-  return provenLanding(commit, entry.repo, entry.base, await baseAttributes(gate, claimed));
+  const [forms = []] = await attributeForms(gate, [claimed]);
+  return (
+    forms.map((form) => provenLanding(commit, entry.repo, entry.base, form)).find((facts) => facts !== null) ?? null
+  );
 }
 
 /** Nothing is published but on a green verdict, or without one where the repository has no checks. */

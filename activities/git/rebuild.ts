@@ -28,7 +28,7 @@ async function read(gate: Gate, base: string): Promise<Pick<FoundLandings, 'land
   const here = await listCommits(gate, [...OURS, to]);
   const gone = tip === null ? [] : await listCommits(gate, [...OURS, tip, `^${to}`]);
   const find = async (oids: readonly string[]) =>
-    landingsIn({ repo: repo.id, base }, await readHistoryCommits(gate, oids, new Set()), '');
+    landingsIn({ repo: repo.id, base }, await readHistoryCommits(gate, base, oids, new Set()), '');
   const landings = await find(here);
   const landed = [...landings, ...(await find(gone))].map(({ facts }) => facts.task.slice(repo.id.length + 1));
   const { headsPrefix } = repo.facts;

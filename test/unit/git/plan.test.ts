@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergeAttributes } from '../../../domain/merge-queue/attributes.js';
+import { topAttributes, treeAttributes } from '../../../domain/merge-queue/attributes.js';
 import { formatCommit, normaliseMessage, ourIdent, parseCommit } from '../../../domain/merge-queue/commit.js';
 import {
   entryId,
@@ -108,11 +108,40 @@ describe('a plan', () => {
 });
 
 describe('merge attributes', () => {
-  it('keep built-in drivers only', () => {
+  it('of earlier versions keep built-in drivers at the top only', () => {
     const text =
       '# c\n*.log merge=union text\n[attr]m merge=union\n*.bin binary\n*.x merge=evil filter=y\n"a b" -merge\n*.c diff=c\n';
-    expect(mergeAttributes(text)).toBe('*.log merge=union\n*.bin binary\n"a b" -merge\n');
-    expect(mergeAttributes('*.x merge=evil\n')).toBeNull();
+    expect(topAttributes(text)).toBe('*.log merge=union\n*.bin binary\n"a b" -merge\n');
+    expect(topAttributes('*.x merge=evil\n')).toBeNull();
+  });
+
+  it.each<[string, Record<string, string>, string | null]>([
+    ['nothing that steers a merge', { '': '* text eol=lf\n[attr]m merge=union\n', d: '*.c diff\n' }, null],
+    ['any depth', { d: '*.log merge=union text\n' }, 'd/**/*.log merge=union\n'],
+    ['a place', { d: '/a -merge\nx/*.b binary\n' }, 'd/a -merge\nd/x/*.b binary\n'],
+    ['the order', { 'b/c': 'x !merge', b: 'x merge', '': 'x -merge' }, 'x -merge\nb/**/x merge\nb/c/**/x !merge\n'],
+    ['directories that look like patterns', { 'a*[b]?\\': 'x -merge' }, 'a\\*\\[b]\\?\\\\/**/x -merge\n'],
+    ['names that begin a line', { '!a': 'x -merge', '#b': 'x -merge' }, '\\!a/**/x -merge\n"#b/**/x" -merge\n'],
+    ['quoted patterns', { 'd e': '"a\\tb\\"\\303\\244" -merge' }, '"d e/**/a\\011b\\"\xc3\xa4" -merge\n'],
+    ['a quote that does not end', { d: '"a -merge' }, 'd/**/"a -merge\n'],
+    [
+      'macros at the top',
+      { '': '[attr]g -merge -diff\n*.g g diff\n', d: '*.x -g' },
+      '[attr]g -merge\n*.g g\nd/**/*.x -g\n',
+    ],
+    ['macros of macros', { '': '[attr]b a\n[attr]a -merge\nx b' }, '[attr]b a\n[attr]a -merge\nx b\n'],
+    [
+      'a macro of git that is defined anew',
+      { '': '\xef\xbb\xbf[attr]binary -diff\nx binary' },
+      '[attr]binary\nx binary\n',
+    ],
+    ['no macros below', { d: '[attr]g -merge\n*.g g\n' }, null],
+    ['programs as text', { '': '* merge=union\n*.x merge=evil' }, '* merge=union\n*.x merge=text\n'],
+    ['no directories, no `!`, no bad names', { d: 'x/ -merge\n!y -merge\nz -merge a:b\n' }, null],
+    ['patterns in brackets, blanks, comments', { '': '\t[ab].x  -merge \r\n # c -merge\n' }, '[ab].x -merge\n'],
+    ['bytes that are blanks elsewhere', { d: '\xc3\xa0\xc2\x85 -merge' }, 'd/**/\xc3\xa0\xc2\x85 -merge\n'],
+  ])('of a tree: %s', (_, files, text) => {
+    expect(treeAttributes(Object.entries(files).map(([dir, lines]) => ({ dir, text: lines })))).toBe(text);
   });
 });
 
