@@ -1,4 +1,5 @@
 /** Makes the plan of a landing, after making sure that base still holds what landed and that this did not land yet. */
+import { SignalboxError } from '../../domain/errors.js';
 import { mergeMessage, planTimestamp, squashMessage } from '../../domain/merge-queue/plan.js';
 import type {
   EnqueueRequest,
@@ -29,14 +30,16 @@ export async function prepare(
 ): Promise<PrepareResult> {
   const opened = await openState(gate, records, request, acceptTip);
   if ('code' in opened) return { kind: 'blocked', block: opened };
-  const { base, tip } = opened;
+  const { base, tip, headFault } = opened;
   // Both only read. What landed is told also where its head is gone.
   const [landed, range] = await allEnded([
     findPrevious(gate, records, request, base),
     hasObject(gate, request.head).then((there) => (there ? readRange(gate, base, request.head) : null)),
   ]);
   if (landed !== null) return { kind: 'landed', landing: landed };
-  if (range === null) return { kind: 'refused', reason: `the remote no longer has the head ${request.head}` };
+  if (range === null) {
+    return { kind: 'refused', reason: headFault ?? `the remote no longer has the head ${request.head}` };
+  }
   if (range.kind === 'contained') return { kind: 'contained', baseOid: base };
   if (range.kind === 'unrelated') return { kind: 'refused', reason: range.reason };
   gate.host.heartbeat('merge');
@@ -68,11 +71,11 @@ async function openState(
   records: LandingRecords,
   request: EnqueueRequest,
   acceptTip: string | null,
-): Promise<RemoteState | QueueBlock> {
+): Promise<(RemoteState & { headFault?: string }) | QueueBlock> {
   const { owner } = gate.repo.facts;
   const refs = [baseRef(gate.repo), tipRef(gate.repo), headRef(gate.repo, request.workItem)];
   if (owner !== undefined) refs.push(ownerRef(gate.repo.facts));
-  const found = await readRemote(gate, refs, request.head);
+  const { found, headFault } = await readWithHead(gate, refs, request);
   const base = found.get(baseRef(gate.repo));
   if (base === undefined) return baseMissing(gate);
   if (takenOver(gate, found)) return remoteTaken(gate);
@@ -83,7 +86,24 @@ async function openState(
     await push(gate, [{ ref: tipRef(gate.repo), oid: base, expect: null }]);
     tip = (await readRemote(gate, [tipRef(gate.repo)])).get(tipRef(gate.repo));
   }
-  return tip === undefined ? tipMissing(gate, base) : { base, tip };
+  if (tip === undefined) return tipMissing(gate, base);
+  return { base, tip, ...(headFault !== undefined && { headFault }) };
+}
+
+/** The refs, without the head where git's own rules do not let it in: no later try would. */
+async function readWithHead(
+  gate: Gate,
+  refs: readonly string[],
+  { workItem, head }: EnqueueRequest,
+): Promise<{ found: Map<string, string>; headFault?: string }> {
+  try {
+    return { found: await readRemote(gate, refs, head) };
+  } catch (err) {
+    if (!(err instanceof SignalboxError && err.message.includes('fsck error'))) throw err;
+    const others = refs.filter((ref) => ref !== headRef(gate.repo, workItem));
+    const words = err.message.replace(/^git .*? exited with \d+: /, '');
+    return { found: await readRemote(gate, others), headFault: `the head ${head} cannot be imported: ${words}` };
+  }
 }
 
 async function plan(

@@ -119,75 +119,8 @@ describe('a head', () => {
     expect(await imported()).toMatchObject({ kind: 'imported', commits: 3 });
   });
 
-  it('is refused with forged trailers, and also when they reach the remote by another way', async () => {
-    work({ 'a.txt': 'a\n' });
-    work({ 'b.txt': 'b\n' }, 'Innocent\n\nsignalbox-ENTRY : 123\nTrailer: x');
-    expect(await imported()).toMatchObject({
-      kind: 'refused',
-      reason: expect.stringContaining('Signalbox-') as string,
-    });
-    const head = world.head('ET-2', { 'c.txt': 'c\n' }, { message: 'X\n\nSignalbox-Task: web/ET-9' });
-    const landings = createLandings(host, world.records);
-    expect(await landings.prepareLanding(world.request('ET-2', head), null)).toMatchObject({ kind: 'refused' });
-  });
-
-  it.each<[string, () => void, RegExp]>([
-    ['a link that leaves the tree', () => symlinkSync('../../../etc/passwd', path.join(clone, 'l')), /leaves the tree/],
-    ['an absolute link', () => symlinkSync('/etc/passwd', path.join(clone, 'l')), /absolute/],
-    ['a link around another', () => symlinkSync('src/../../x', path.join(clone, 'l')), /in the middle/],
-    [
-      'settings of ours',
-      () => write(clone, { '.signalbox/pipeline.yaml': 'stages: []\n' }),
-      /only a person may|for a person to push/,
-    ],
-    ['a submodule', submodule, /new submodule/],
-    ['a path like .git', () => plant('.GIT/config'), /\.git|hasDotgit/i],
-    ['a short name of .git', () => plant('git~1/config'), /\.git|hasDotgit/i],
-  ])('is refused with %s', async (_name, make, reason) => {
-    make();
-    work({ 'ok.txt': 'ok\n' });
-    const result = await imported();
-    expect(result).toMatchObject({ kind: 'refused' });
-    expect(JSON.stringify(result)).toMatch(reason);
-  });
-
-  function submodule(): void {
-    git(clone, 'update-index', '--add', '--cacheinfo', `160000,${world.base()},sub`);
-    mkdirSync(path.join(clone, 'sub'));
-    git(clone, 'commit', '-q', '-m', 'Submodule');
-  }
-
-  /** Trees can hold what no work tree of git would: made by hand. */
-  function plant(name: string): void {
-    const oid = git(clone, 'hash-object', '-w', 'README.md');
-    const [dir, file] = name.split('/');
-    const inner = mktree(`100644 blob ${oid}\t${file ?? ''}`);
-    const top = mktree(`${git(clone, 'ls-tree', 'HEAD')}\n040000 tree ${inner}\t${dir ?? ''}`);
-    const commit = git(clone, 'commit-tree', top, '-p', 'HEAD', '-m', 'Plant');
-    git(clone, 'update-ref', `refs/heads/${BRANCH}`, commit);
-    git(clone, '-c', 'core.protectNTFS=false', 'read-tree', '--empty');
-    git(clone, 'update-ref', 'refs/heads/keep', commit);
-    git(clone, 'symbolic-ref', 'HEAD', 'refs/heads/away');
-  }
-  const mktree = (lines: string): string => {
-    const file = path.join(world.root, 'tree');
-    writeFileSync(file, `${lines}\n`);
-    return git(clone, '-c', `alias.mk=!git mktree < ${file}`, 'mk');
-  };
-
-  it('is refused with a history of its own, without the branch, from a broken or redirected clone', async () => {
+  it('is refused without the branch, and from a broken or redirected clone', async () => {
     expect(await imported('nothing')).toMatchObject({ kind: 'refused' });
-    git(clone, 'checkout', '-q', '--orphan', 'own');
-    work({ 'x.txt': 'x\n' });
-    expect(await imported('own')).toMatchObject({
-      kind: 'refused',
-      reason: expect.stringContaining('history') as string,
-    });
-    writeFileSync(path.join(clone, '.git/objects/info/alternates'), '/tmp\n');
-    expect(await imported()).toMatchObject({
-      kind: 'refused',
-      reason: expect.stringContaining('alternates') as string,
-    });
     rmSync(path.join(clone, '.git'), { recursive: true });
     symlinkSync(path.join(world.person, '.git'), path.join(clone, '.git'));
     expect(await imported()).toMatchObject({
