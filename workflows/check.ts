@@ -4,7 +4,7 @@
  *
  *     waiting for a host -> running -> green
  *                              |  red once -> running again -> green (flaky) or red
- *                              |  fault (timeout, lost host) -> backoff -> running again; too many -> fault
+ *                              |  fault (timeout, lost host, error of the forge's CI) -> backoff -> running again; too many -> fault
  *
  * Where some checks are external, that is the way of each step in turn, and a green step is followed by the next one.
  * What the forge calls red is not asked for again: it would say the same of the same commit.

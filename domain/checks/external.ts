@@ -34,7 +34,7 @@ export function untilNextLook(elapsed: number, backoff: { backoffBase: number; b
   return Math.min(Math.max(backoff.backoffBase, elapsed / 10), backoff.backoffMax);
 }
 
-/** What a reading comes to; null while there is nothing to say yet. Only the forge's own words make a red. */
+/** What a reading comes to; null while there is nothing to say yet. Only a `failure` is a red. */
 export function externalResult(check: ExternalCheck, reading: StatusReading, seconds: number): CheckRunResult | null {
   switch (reading.state) {
     case 'absent':
@@ -42,10 +42,10 @@ export function externalResult(check: ExternalCheck, reading: StatusReading, sec
       return null;
     case 'success':
       return { kind: 'green', seconds };
+    case 'error': // the CI's own trouble, which says nothing of the content
     case 'lost':
       return { kind: 'fault', reason: `the forge ended ${check.context} without a verdict: ${reading.description}` };
-    case 'failure':
-    case 'error': {
+    case 'failure': {
       const said = [`${check.context}: ${reading.state}`, reading.description, reading.url ?? ''];
       const tail = tailOf(said.filter((line) => line !== '').join('\n'));
       return { kind: 'red', seconds, failed: { name: check.name, command: [], exitCode: null, tail } };

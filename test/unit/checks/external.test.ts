@@ -35,8 +35,10 @@ test('only the forge’s own failure is a red', () => {
     externalResult(external('ci'), { state, ...said }, 1)?.kind ?? null;
   expect(externalResult(external('ci'), { state: 'absent' }, 1)).toBeNull();
   expect(['pending', 'success', 'failure', 'error', 'lost'].map((s) => kindOf(s as 'lost'))).toEqual([
-    ...[null, 'green', 'red', 'red', 'fault'],
+    ...[null, 'green', 'red', 'fault', 'fault'],
   ]);
+  const error = externalResult(external('ci'), { state: 'error', ...said }, 1);
+  expect(error).toEqual({ kind: 'fault', reason: 'the forge ended build without a verdict: words' });
 });
 
 test('looks grow rarer between their bounds, and a long wait costs few of them', () => {
