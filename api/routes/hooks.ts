@@ -37,6 +37,9 @@ export function hookRoutes(app: App, deps: ApiDeps): void {
         refuse('invalid-request', `projects.${project}`, repo, 'must be named as the forge does: owner/name');
       }
       const { hook, created } = await audited(deps, request, { action: 'hook.set', subject: id }, async () => {
+        // Whoever replaces a hook ends what it delivered so far.
+        const before = await getHook(deps.pool, id);
+        for (const repo of Object.values(before?.projects ?? {})) requireRepo(request, repo);
         for (const [project, repo] of Object.entries(projects)) await repoNamed(deps, `projects.${project}`, repo);
         return putHook(deps.pool, { id, source, secrets, projects });
       });

@@ -3,6 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { HookSource } from '../../../domain/webhooks.js';
 import { noteWait } from '../../../store/external-waits.js';
+import { getHook } from '../../../store/hooks.js';
 import { startApi, type Reply, type TestApi } from '../../support/api.js';
 
 const SHA = 'c'.repeat(40);
@@ -168,6 +169,22 @@ it('tells what it cannot use from what is wrong, and equal content without an id
   const large = await send({ ...news, pad: 'x'.repeat(1024 * 1024) });
   expect(large.status, 'larger than other bodies may be').toBe(202);
   expect((await deliver('plane/odd', '{}', {})).status).toBe(422);
+});
+
+it('is replaced and removed only by who may know every repository it delivers to', async () => {
+  expect((await api.call('POST', '/api/repos', { id: 'app', remote: await api.newRemote('app') })).status).toBe(201);
+  const of = (projects: object) => ({ source: 'github', secrets: [NEW], projects });
+  const both = of({ 'acme/web': 'web', 'acme/app': 'app' });
+  expect((await api.call('PUT', '/api/hooks/both', both)).status).toBe(201);
+  const before = await getHook(api.database.pool, 'both');
+  const token = await api.newToken(['admin'], ['web']);
+  for (const projects of [{}, { 'acme/web': 'web' }]) {
+    expect((await api.call('PUT', '/api/hooks/both', of(projects), { token })).status).toBe(403);
+  }
+  expect((await api.call('DELETE', '/api/hooks/both', undefined, { token })).status).toBe(403);
+  expect(await getHook(api.database.pool, 'both')).toEqual(before);
+  expect((await api.call('PUT', '/api/hooks/own', of({ 'acme/web': 'web' }), { token })).status).toBe(201);
+  expect((await api.call('PUT', '/api/hooks/own', of({ 'acme/web': 'web' }), { token })).status).toBe(200);
 });
 
 it('never shows a secret, and refuses what it does not have', async () => {
