@@ -104,6 +104,7 @@ function memoryRecords(repo: Repo, landed: Landing[]): LandingRecords {
     landingOfTask: () => Promise.resolve(null),
     activeGates: () => Promise.resolve([]),
     isFix: () => Promise.resolve(false),
+    verdictOf: () => Promise.resolve(null),
     approvals: () => Promise.resolve({ needed: [], decisions: [] }),
     unwanted: () => Promise.resolve(null),
   };

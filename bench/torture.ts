@@ -140,7 +140,7 @@ async function landAll(api: Client): Promise<Task[]> {
     }
     for (const name of open) {
       const task = await api.get<Task>(at('tasks', ...name.split('/')));
-      if (task.state === 'failed' || task.waitingOn?.kind === 'person')
+      if (task.state === 'failed' || task.waitingOn?.kind === 'answer')
         throw new Error(`waits: ${JSON.stringify(task)}`);
       if (task.state !== 'done') continue;
       open.delete(name);

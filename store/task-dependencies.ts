@@ -12,6 +12,7 @@ export async function addDependencies(
   dependencies: readonly Dependency[],
 ): Promise<void> {
   for (const [i, to] of dependencies.entries()) {
+    if (to.repo === repo && to.workItem === workItem) throw itself(i, taskName(repo, workItem));
     // The lock keeps its repository from being deleted meanwhile.
     const there = await queryOne(tx, 'SELECT 1 FROM tasks WHERE repo = $1 AND work_item = $2 FOR SHARE', [
       ...[to.repo, to.workItem],
@@ -25,6 +26,11 @@ export async function addDependencies(
     );
   }
 }
+
+const itself = (index: number, value: string): SignalboxError =>
+  new SignalboxError('not-acceptable', `dependsOn[${index}]: ${value} would be this task itself`, {
+    faults: [{ field: `dependsOn[${index}]`, value, message: 'would be this task itself' }],
+  });
 
 const unknown = (index: number, value: string): SignalboxError =>
   new SignalboxError('not-acceptable', `dependsOn[${index}]: there is no task ${value}`, {

@@ -4,6 +4,8 @@
  */
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
+import { configHash, selectChecks } from '../../domain/checks/config-hash.js';
+import { checkedCommit, namesOf } from '../../domain/checks/external.js';
 import { decideCheck } from '../../domain/checks/run-result.js';
 import type { CheckRunResult, CommandCheck } from '../../domain/checks/types.js';
 import { SignalboxError } from '../../domain/errors.js';
@@ -34,10 +36,12 @@ const TAIL_READ = 256 * 1024;
 export async function runCheck(host: AgentHost, input: CheckInput, attempt: number): Promise<CheckRunResult> {
   const repo = await getRepo(host.pool, input.repo);
   if (repo === null) throw new SignalboxError('not-found', `there is no repository ${input.repo}`);
+  if (hashNow(repo, input) !== input.configHash) {
+    return { kind: 'fault', reason: 'the checks of the repository were changed since they were asked for' };
+  }
   const checks = repo.config.checks
     .filter((c) => c.kind === 'command')
     .filter((c) => input.checks === null || input.checks.includes(c.name));
-  if (checks.length === 0) return { kind: 'green', seconds: 0 };
   const runId = checkRunId(input.key, Context.current().info.workflowExecution?.runId ?? '', attempt);
   const runDir = host.paths.run(runId);
   await startCheckJob(host.pool, { runId, repo: repo.id, workItem: workItemOf(input), workflowId: workflowOf(input) });
@@ -64,6 +68,13 @@ export async function runCheck(host: AgentHost, input: CheckInput, attempt: numb
       return result;
     },
   );
+}
+
+/** The verdict is of a configuration: of another one it would say nothing. Null where a check that it needs is gone. */
+function hashNow({ config }: Repo, { source, steps, checks }: CheckInput): string | null {
+  const names = steps === undefined ? checks : namesOf(steps);
+  if (names?.some((name) => config.checks.every((check) => check.name !== name))) return null;
+  return configHash(selectChecks(config.checks, names), config.setup, checkedCommit(source));
 }
 
 const turns = new Map<string, Promise<unknown>>();

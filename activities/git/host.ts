@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { DecidedOn, NeededApproval } from '../../domain/pipeline/approvals.js';
+import type { VerdictKind } from '../../domain/checks/types.js';
 import type { Repo } from '../../domain/repos.js';
 import type { EntryIdentity, Gate as StoreGate, Landing } from '../../domain/merge-queue/types.js';
 import type { HostPaths } from '../paths.js';
@@ -36,6 +37,8 @@ export interface LandingRecords {
   isFix(entry: string): Promise<boolean>;
   /** What the task's pipeline asks people for before it may land, and what they decided. */
   approvals(entry: EntryIdentity): Promise<{ needed: NeededApproval[]; decisions: DecidedOn[] }>;
+  /** The verdict of these checks for this tree, as it is stored; null where there is none. */
+  verdictOf(tree: string, repo: string, configHash: string): Promise<VerdictKind | null>;
   /** Why the task no longer wants this landing; null if it does. */
   unwanted(entry: EntryIdentity): Promise<string | null>;
 }

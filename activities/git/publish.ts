@@ -2,6 +2,8 @@
  * Publishes one checked plan. Looks first; asks the store last; pushes base and tip in one atomic leased push; and
  * believes only what a new process reads back from the remote.
  */
+import { setTimeout } from 'node:timers/promises';
+import { configHash } from '../../domain/checks/config-hash.js';
 import { SignalboxError } from '../../domain/errors.js';
 import type { LandingPlan, PublishResult } from '../../domain/merge-queue/types.js';
 import { crashPoint } from '../crash-points.js';
@@ -110,13 +112,20 @@ export async function ensurePlanObjects(gate: Gate, plan: LandingPlan): Promise<
 const hasPlanObjects = async (gate: Gate, plan: LandingPlan): Promise<boolean> =>
   (await hasObject(gate, plan.entry.head)) && (await hasObject(gate, plan.baseOid));
 
+const APPROVAL_LOOKS = 20;
+const APPROVAL_LOOK_MS = 250;
+
 /** Approvals are of documents: those that would land have to be the ones that people saw. */
 async function unapproved(gate: Gate, records: LandingRecords, { entry }: LandingPlan): Promise<string | null> {
   const { needed, decisions } = await records.approvals(entry);
   const paths = needed.flatMap(({ path }) => path ?? []);
-  const fault = approvalFault(needed, decisions, await blobsIn(gate, entry.head, paths));
+  const blobs = await blobsIn(gate, entry.head, paths);
+  let fault = approvalFault(needed, decisions, blobs);
   // The row is written beside the way into the queue, and may be late.
-  if (fault?.kind === 'missing') throw new SignalboxError('unavailable', fault.reason);
+  for (let n = 0; fault?.kind === 'missing' && n < APPROVAL_LOOKS; n += 1) {
+    await setTimeout(APPROVAL_LOOK_MS);
+    fault = approvalFault(needed, (await records.approvals(entry)).decisions, blobs);
+  }
   return fault?.reason ?? null;
 }
 
@@ -130,5 +139,15 @@ async function gatedBy(gate: Gate, records: LandingRecords, plan: LandingPlan): 
   const holds = concerns.find((g) => g.kind !== 'freeze' || !fix);
   if (holds !== undefined) return { kind: 'gated', reason: `${holds.kind} by ${holds.by}: ${holds.reason}` };
   const unwanted = (await records.unwanted(plan.entry)) ?? (await unapproved(gate, records, plan));
-  return unwanted === null ? null : { kind: 'unwanted', reason: unwanted };
+  if (unwanted !== null) return { kind: 'unwanted', reason: unwanted };
+  return (await isGreenNow(gate, records, plan))
+    ? null
+    : { kind: 'stale', reason: 'the checks that are required now have no green verdict for this tree' };
+}
+
+/** By the checks as they are configured at this moment: since the verdict came, one may have been added. */
+async function isGreenNow({ repo }: Gate, records: LandingRecords, plan: LandingPlan): Promise<boolean> {
+  const { checks, setup } = repo.config;
+  if (checks.length === 0) return true;
+  return (await records.verdictOf(plan.tree, repo.id, configHash(checks, setup, plan.commit))) === 'green';
 }

@@ -6,6 +6,8 @@ import { findLandingByEntry, findLandingByGeneration, lastLanding } from '../../
 import { getEntry } from '../../store/merge-entries.js';
 import { getRepo } from '../../store/repos.js';
 import { getTask } from '../../store/tasks.js';
+import { getVerdict } from '../../store/verdicts.js';
+import { verdictKey } from '../../workflows/ids.js';
 import type { Pool } from '../../store/db.js';
 import type { LandingRecords } from './host.js';
 
@@ -22,6 +24,7 @@ export function landingRecords(pool: Pool): LandingRecords {
       const needed = task === null ? [] : approvalsNeeded(task.pipeline, workItem);
       return { needed, decisions: needed.length === 0 ? [] : await decidedOn(pool, repo, workItem) };
     },
+    verdictOf: async (tree, repo, hash) => (await getVerdict(pool, verdictKey(repo, tree, hash)))?.verdict ?? null,
     async unwanted(entry) {
       const settled = (await getEntry(pool, entry.entry))?.outcome ?? null;
       if (settled?.kind === 'withdrawn') return `withdrawn: ${settled.reason}`;

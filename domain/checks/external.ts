@@ -21,6 +21,10 @@ export function stepsOf(checks: readonly CheckConfig[]): CheckStep[] | null {
   return steps.some((step) => step.kind === 'external') ? steps : null;
 }
 
+/** All checks that the steps are made of, in their order. */
+export const namesOf = (steps: readonly CheckStep[]): string[] =>
+  steps.flatMap((step) => (step.kind === 'external' ? [step.check.name] : step.checks));
+
 /** Name of the ref below refs/heads/signalbox/check/: the entry whose plan it is, else the verdict's own id. */
 export const checkRefName = (source: CheckSource, own: string): string =>
   source.kind === 'plan' ? source.plan.entry.entry : own;

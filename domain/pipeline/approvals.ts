@@ -26,7 +26,7 @@ export function approvalsNeeded({ stages }: Pipeline, workItem: string): NeededA
 export type DecidedOn = Pick<Decision, 'stage' | 'verdict'> & { blob: string | null };
 
 /**
- * Why the head may not land, or null; `missing`: no row says so yet, though the task got that far. `blobs`: the documents
+ * Why the head may not land, or null; `missing`: no row says so, though the task got that far. `blobs`: the documents
  * at the head, by path.
  */
 export function approvalFault(

@@ -1,6 +1,7 @@
 /** What people decide. All of it was permitted (permit.ts) in the state it is applied to. */
 import type { Feedback } from '../agents/types.js';
 import type { Decision } from '../tasks.js';
+import { waitForDependencies } from './dependencies.js';
 import type { PersonEvent } from './events.js';
 import { emitWithdraw } from './landing.js';
 import { afterwards, enterStage, reasonOf, repeatStage, takeEdge } from './stages.js';
@@ -43,6 +44,10 @@ function resume(t: Turn, how: Resume, words: Feedback[]): void {
   if (how.kind === 'again') {
     set(t, { feedback: [...t.state.feedback, ...words] });
     repeatStage(t);
+    return;
+  }
+  if (how.kind === 'dependencies') {
+    waitForDependencies(t, how.at);
     return;
   }
   if (how.edge !== null) set(t, { edges: { ...t.state.edges, [how.edge]: 0 } });

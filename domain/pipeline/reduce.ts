@@ -266,7 +266,12 @@ function commandFailed(t: Turn, id: string, what: string, message: string): void
       emit(t, { type: 'dropRun', runId: id, reason: detail });
       afterwards(t, phase.then);
       return;
-    case 'dependency':
+    case 'dependency': {
+      if (String(phase.ask) !== id) break;
+      const resume = { kind: 'dependencies', at: phase.at } as const;
+      askPerson(t, 'invalid', detail, { onAnswer: resume, onRetry: resume });
+      return;
+    }
     case 'check':
       if (String(phase.ask) !== id) break;
       askPerson(t, 'invalid', detail, AGAIN);

@@ -13,6 +13,8 @@ export type Afterwards =
 export type Resume =
   /** The same stage, same visit, fresh budget. */
   | { kind: 'again' }
+  /** Ask once more what comes first. */
+  | { kind: 'dependencies'; at: DependencyPoint }
   /** Another stage, with facts for its prompt; `edge` is the back edge whose bound starts anew. */
   | { kind: 'goto'; stage: string; edge: string | null; feedback: Feedback[] };
 

@@ -23,6 +23,7 @@ const records = {
   activeGates: async () => [],
   isFix: async () => false,
   unwanted: async () => null,
+  verdictOf: async () => null,
   approvals: async () => ({ needed: [], decisions: [] }),
 };
 const landings = createLandings(host, records);

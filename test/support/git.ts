@@ -6,6 +6,7 @@ import path from 'node:path';
 import { hostPaths } from '../../activities/paths.js';
 import { createGitHost, type GitHost, type LandingRecords } from '../../activities/git/host.js';
 import type { DecidedOn, NeededApproval } from '../../domain/pipeline/approvals.js';
+import type { VerdictKind } from '../../domain/checks/types.js';
 import { entryId } from '../../domain/merge-queue/plan.js';
 import type { EnqueueRequest, Gate, Landing, Strategy } from '../../domain/merge-queue/types.js';
 import type { Repo } from '../../domain/repos.js';
@@ -52,6 +53,8 @@ export class MemoryRecords implements LandingRecords {
   landings: Landing[] = [];
   gates: Gate[] = [];
   fixes = new Set<string>();
+  /** By the configuration of the checks. */
+  verdicts = new Map<string, VerdictKind>();
   needed: NeededApproval[] = [];
   decisions: DecidedOn[] = [];
   unwantedReason: string | null = null;
@@ -77,6 +80,9 @@ export class MemoryRecords implements LandingRecords {
   }
   isFix(entry: string): Promise<boolean> {
     return Promise.resolve(this.fixes.has(entry));
+  }
+  verdictOf(_tree: string, _repo: string, configHash: string): Promise<VerdictKind | null> {
+    return Promise.resolve(this.verdicts.get(configHash) ?? null);
   }
   approvals(): ReturnType<LandingRecords['approvals']> {
     return Promise.resolve({ needed: this.needed, decisions: this.decisions });

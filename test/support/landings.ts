@@ -4,10 +4,12 @@ import { createGitHost } from '../../activities/git/host.js';
 import { createLandings, type Landings } from '../../activities/git/landing.js';
 import { landingRecords } from '../../activities/git/records.js';
 import { hostPaths } from '../../activities/paths.js';
+import { configHash } from '../../domain/checks/config-hash.js';
 import type { Landing, LandingPlan, LandingStrategy } from '../../domain/merge-queue/types.js';
 import type { Repo } from '../../domain/repos.js';
 import { insertLanding } from '../../store/landings.js';
 import { insertEntry, settleEntry } from '../../store/merge-entries.js';
+import { getRepo } from '../../store/repos.js';
 import { transaction } from '../../store/db.js';
 import { recordVerdict } from '../../store/verdicts.js';
 import type { TestApi } from './api.js';
@@ -61,11 +63,13 @@ export class LandingYard {
     if (prepared.kind !== 'planned') throw new Error(JSON.stringify(prepared));
     const { plan } = prepared;
     const { tree } = plan;
-    const key = `web/${tree}/c1`;
+    const { checks, setup } = await this.#config();
+    const hash = configHash(checks, setup, plan.commit);
+    const key = `web/${tree}/${hash}`;
     await recordVerdict(
       pool,
       {
-        ...{ key, repo: 'web', tree, configHash: 'c1', verdict: 'green', failed: null, flaky: false, reason: null },
+        ...{ key, repo: 'web', tree, configHash: hash, verdict: 'green', failed: null, flaky: false, reason: null },
         at: new Date().toISOString(),
       },
       [],
@@ -77,6 +81,12 @@ export class LandingYard {
       await settleEntry(tx, request.entry, { kind: 'landed', landing: published.landing });
     });
     return { landing: published.landing, plan };
+  }
+
+  async #config(): Promise<Repo['config']> {
+    const repo = await getRepo(this.api.database.pool, 'web');
+    if (repo === null) throw new Error('there is no repository web');
+    return repo.config;
   }
 
   /** A head of several commits on top of base. */

@@ -1,3 +1,4 @@
+import { configHash } from '../../../domain/checks/config-hash.js';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -30,6 +31,7 @@ async function run(
   checks: CommandCheck[],
   setup: string | null = null,
   host: AgentHost = w.host,
+  asked: string | null = null,
 ): Promise<{ result: CheckRunResult; id: string }> {
   const command = ['sh', '-c', setup ?? ''];
   const config = {
@@ -40,10 +42,11 @@ async function run(
   await updateRepo(w.db.pool, 'web', { config });
   const commit = w.world.base();
   const tree = git(w.world.remote, 'rev-parse', `${commit}^{tree}`);
-  const configHash = `c${++n}`;
-  const key = verdictKey('web', tree, configHash);
+  const hash = configHash(checks, config.setup, commit);
+  // Each is an execution of its own, also of the same checks.
+  const key = verdictKey('web', tree, `c${++n}`);
   const input: CheckInput = {
-    ...{ key, repo: 'web', tree, configHash, checks: null, queuePrefix: 'q', subscribers: [] },
+    ...{ key, repo: 'web', tree, configHash: asked ?? hash, checks: null, queuePrefix: 'q', subscribers: [] },
     source: { kind: 'base', branch: 'main', commit },
     settings: { hostStale: 1, backoffBase: 1, backoffMax: 1, maxAttempts: 1 },
   };
@@ -52,6 +55,13 @@ async function run(
   );
   return { result, id: checkRunId(key, '00000000-0000-0000-0000-000000000000', 1) };
 }
+
+it('says nothing of a tree once the checks are others than those that were asked for', async () => {
+  const asked = configHash([check('unit', 'false')], null, w.world.base());
+  const { result } = await run([check('unit', 'true')], null, w.host, asked);
+  expect(result).toEqual({ kind: 'fault', reason: expect.stringContaining('were changed') as string });
+  expect((await run([], null, w.host, asked)).result.kind).toBe('fault');
+});
 
 it('is green when all checks end with 0, in order, on exactly the tree, with their environment', async () => {
   const { result, id } = await run([
@@ -88,13 +98,13 @@ it('is red for a missing command and a failing setup, but a fault for one that t
 
 it('shares a run with whoever repeats the same request, and with nobody else', async () => {
   const count = `${w.world.root}/count`;
-  await updateRepo(w.db.pool, 'web', {
-    config: { ...w.world.repo.config, setup: null, checks: [check('unit', `echo x >> ${count}; sleep 0.3`)] },
-  });
+  const checks = [check('unit', `echo x >> ${count}; sleep 0.3`)];
+  await updateRepo(w.db.pool, 'web', { config: { ...w.world.repo.config, setup: null, checks } });
   const commit = w.world.base();
   const tree = git(w.world.remote, 'rev-parse', `${commit}^{tree}`);
   const input: CheckInput = {
-    ...{ key: verdictKey('web', tree, 'shared'), repo: 'web', tree, configHash: 'shared', checks: null },
+    ...{ key: verdictKey('web', tree, 'shared'), repo: 'web', tree, checks: null },
+    configHash: configHash(checks, null, commit),
     ...{ queuePrefix: 'q', subscribers: [], source: { kind: 'base', branch: 'main', commit } },
     settings: { hostStale: 1, backoffBase: 1, backoffMax: 1, maxAttempts: 1 },
   };

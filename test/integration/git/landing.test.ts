@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { configHash } from '../../../domain/checks/config-hash.js';
 import { createLandings, type Landings } from '../../../activities/git/landing.js';
 import { git, makeWorld, type World, write } from '../../support/git.js';
+import type { CommandCheck } from '../../../domain/checks/types.js';
 import type { LandingPlan, PublishResult } from '../../../domain/merge-queue/types.js';
 
 let world: World;
@@ -334,10 +336,7 @@ describe('a publish', () => {
     const head = world.head('ET-1', { 'docs/plan.md': 'as agreed\n' });
     const plan = await planned(one, 'ET-1', head);
     world.records.needed = [{ stage: 'approval', path: 'docs/plan.md' }];
-    await expect(land(one, plan)).rejects.toMatchObject({
-      code: 'unavailable',
-      message: 'no approval of approval is recorded',
-    });
+    expect(await land(one, plan)).toEqual({ kind: 'unwanted', reason: 'no approval of approval is recorded' });
     const other = { stage: 'approval', verdict: 'approved', blob: 'b'.repeat(40) } as const;
     world.records.decisions = [
       other,
@@ -348,6 +347,23 @@ describe('a publish', () => {
     expect(world.base()).toBe(plan.baseOid);
     world.records.decisions.push({ ...other, blob: git(world.person, 'rev-parse', `${head}:docs/plan.md`) });
     expect((await land(one, plan)).kind).toBe('landed');
+  });
+
+  it('lands on a green verdict of the checks as they are then, and on no other', async () => {
+    const plan = await planned(one, 'ET-1', world.head('ET-1', { 'src/new.txt': 'new\n' }));
+    const unit: CommandCheck = {
+      ...{ name: 'unit', kind: 'command', command: ['true'], timeout: 1000, env: {}, needsHistory: false },
+    };
+    world.repo.config.checks = [unit];
+    const publish = () => one.publishLanding(plan, { kind: 'green', tree: plan.tree });
+    world.records.verdicts.set(configHash([unit], null, plan.commit), 'green');
+    world.repo.config.checks = [unit, { ...unit, name: 'lint' }];
+    expect(await publish(), 'one was added since').toMatchObject({ kind: 'stale' });
+    world.records.verdicts.set(configHash(world.repo.config.checks, null, plan.commit), 'red');
+    expect(await publish()).toMatchObject({ kind: 'stale' });
+    expect(world.base()).toBe(plan.baseOid);
+    world.repo.config.checks = [unit];
+    expect(await publish()).toMatchObject({ kind: 'landed' });
   });
 
   it('asks the gates and the task directly before the push', async () => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await execute(db.pool, 'TRUNCATE repos, tasks, task_dependencies, outbox, events, used_numbers, repo_gate');
+  await execute(db.pool, 'TRUNCATE repos, tasks, task_dependencies, outbox, events, used_numbers, repo_gate CASCADE');
   await insertRepo(db.pool, sampleRepo());
   await insertRepo(db.pool, sampleRepo({ id: 'api' }));
 });
@@ -40,6 +40,10 @@ test('edges come with the task, and nothing is accepted that names a task which 
   await expect(create({ dependsOn: [on('ET-001'), on('ET-404')] })).rejects.toMatchObject({
     code: 'not-acceptable',
     data: { faults: [{ field: 'dependsOn[1]', value: 'web/ET-404' }] },
+  });
+  await expect(create({ number: 7, dependsOn: [on('ET-007')] })).rejects.toMatchObject({
+    code: 'not-acceptable',
+    data: { faults: [{ field: 'dependsOn[0]', value: 'web/ET-007', message: 'would be this task itself' }] },
   });
   expect((await listTasks(db.pool)).items).toHaveLength(2);
   expect(await openEdges(db.pool, null)).toEqual([['api/ET-001', 'web/ET-001']]);

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await execute(db.pool, 'TRUNCATE repos, tasks, outbox, events, used_numbers, repo_gate');
+  await execute(db.pool, 'TRUNCATE repos, tasks, outbox, events, used_numbers, repo_gate CASCADE');
   await insertRepo(db.pool, sampleRepo());
   await insertRepo(db.pool, sampleRepo({ id: 'api' }));
 });

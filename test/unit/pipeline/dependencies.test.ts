@@ -84,6 +84,15 @@ function stepAndCheck(model: TaskModel): void {
   }
 }
 
+test('a look at the rows that failed is made again when a person says so, and nothing is skipped', () => {
+  const dependsOn: Dependency[] = [{ repo: 'web', workItem: 'ET-003', onFailure: 'wait', stack: false }];
+  const model = new TaskModel(modelContext({ dependsOn }), () => 0);
+  model.feed({ type: 'commandFailed', id: '1', what: 'askDependencies', message: 'no such column' });
+  expect(model.state.phase).toMatchObject({ kind: 'answer', code: 'invalid' });
+  model.feed({ type: 'retried', intent: null });
+  expect(model.state.phase).toMatchObject({ kind: 'dependency', at: 'start' });
+});
+
 test('the wait names what comes first, its stage, and what a person can type', () => {
   const dependsOn: Dependency[] = [{ repo: 'web', workItem: 'ET-003', onFailure: 'wait', stack: false }];
   const model = new TaskModel(modelContext({ dependsOn }), () => 0);
