@@ -70,5 +70,20 @@ export function headStatus(
   }
 }
 
+/**
+ * What the end of the task makes of its pull request; null = it stays as it is. Work that base had already was never
+ * landed, so there is no landing to call it merged by; a pipeline without a merge stage leaves it to people.
+ *
+ * @param entry of its head
+ */
+export function endOfPullRequest(
+  { landed, state }: Pick<PullRequestTask, 'landed' | 'state'>,
+  entry: { outcome: MergeOutcome | null } | null,
+): 'merged' | 'closed' | null {
+  if (landed !== null) return 'merged';
+  if (state === 'cancelled') return 'closed';
+  return state === 'done' && entry?.outcome?.kind === 'contained' ? 'closed' : null;
+}
+
 const now = ({ stage, waitingOn }: PullRequestTask): string =>
   waitingOn === null ? stage : `${stage}: waits for ${waitingOn.kind}`;

@@ -4,12 +4,18 @@
  *
  *     a head          -> branch, pull request opened or changed, status of the head
  *     landed          -> the forge has called it merged by itself; else it is told so, or closed
- *     cancelled       -> closed
+ *     cancelled       -> closed; so is one whose work base had already
  *
  * One that somebody closed stays closed until there is another head.
  */
 import { SignalboxError } from '../../domain/errors.js';
-import { headStatus, pullRequestBranch, pullRequestText, STATUS_CONTEXT } from '../../domain/pull-requests.js';
+import {
+  endOfPullRequest,
+  headStatus,
+  pullRequestBranch,
+  pullRequestText,
+  STATUS_CONTEXT,
+} from '../../domain/pull-requests.js';
 import type { Repo } from '../../domain/repos.js';
 import { taskName, TERMINAL_STATES } from '../../domain/tasks.js';
 import type { Pool } from '../../store/db.js';
@@ -89,7 +95,7 @@ async function show(host: GitHost, pool: Pool, repo: Repo, task: Task, row: Pull
   // What people wrote there since stays, until we have something new to say.
   if (pull === found && row.textHash !== textHash) await forge.updatePullRequest(pull.number, text);
   await setStatuses(forge, repo, task, task.head, entry);
-  const state = live ? pull.state : await settled(forge, task, pull);
+  const state = live ? pull.state : await settled(forge, task, entry, pull);
   return { shown: row.wanted, number: pull.number, url: pull.url, state, textHash };
 }
 
@@ -121,10 +127,15 @@ async function setStatuses(
 }
 
 /** The task is over: so is its pull request. */
-async function settled(forge: Forge, task: Task, pull: PullRequest): Promise<PullRequest['state']> {
-  if (pull.state !== 'open') return pull.state;
+async function settled(
+  forge: Forge,
+  task: Task,
+  entry: MergeEntry | null,
+  pull: PullRequest,
+): Promise<PullRequest['state']> {
+  const end = endOfPullRequest(task, entry);
+  if (pull.state !== 'open' || end === null) return pull.state;
   if (task.landed === null) {
-    if (task.state !== 'cancelled') return 'open';
     await forge.closePullRequest(pull.number);
     return 'closed';
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { forgeOfRemote, projectFault, readApiAddress } from '../../../domain/forges.js';
-import { headStatus, pullRequestText, type PullRequestTask } from '../../../domain/pull-requests.js';
+import { endOfPullRequest, headStatus, pullRequestText, type PullRequestTask } from '../../../domain/pull-requests.js';
 import type { MergeOutcome } from '../../../domain/merge-queue/types.js';
 
 describe('addresses', () => {
@@ -69,6 +69,17 @@ describe('the picture of a task', () => {
   const landed = { commit: 'a'.repeat(40), tree: 't', base: 'b'.repeat(40), plan: 'p', at: '' };
   const of = (outcome: MergeOutcome | null, more: Partial<PullRequestTask> = {}) =>
     headStatus({ ...task, ...more }, 'main', { outcome });
+
+  test('a task that is over closes its pull request, unless people may still want it', () => {
+    const end = (more: Partial<PullRequestTask>, outcome: MergeOutcome | null = null) =>
+      endOfPullRequest({ ...task, ...more }, { outcome });
+    expect(end({ state: 'done', landed })).toBe('merged');
+    expect(end({ state: 'cancelled' })).toBe('closed');
+    expect(end({ state: 'done' }, { kind: 'contained' })).toBe('closed');
+    expect(end({ state: 'running' }, { kind: 'contained' })).toBeNull();
+    expect(end({ state: 'failed' })).toBeNull();
+    expect(endOfPullRequest({ ...task, state: 'done' }, null), 'no merge stage').toBeNull();
+  });
 
   test('the status of a head is that of its entry, else of the task', () => {
     expect(headStatus(task, 'main', null)).toEqual({ state: 'pending', description: 'merge: waits for merge-queue' });
