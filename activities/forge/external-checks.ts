@@ -56,13 +56,14 @@ async function putCommit(host: GitHost, repo: Repo, input: CheckInput): Promise<
   const ref = checkRef(input);
   return withGate(host, repo, async (gate) => {
     const { commit } = await locate(gate, input.source);
-    for (let tried = 1; ; tried += 1) {
+    let reason = '';
+    for (let tried = 0; ; tried += 1) {
       const found = (await listRemote(host, gate.remote, [ref])).get(ref) ?? null;
       if (found === commit) return { kind: 'put', commit };
+      if (tried === PUSH_TRIES) throw new SignalboxError('git-infrastructure', `${ref} was not pushed: ${reason}`);
       const pushed = await push(gate, [{ ref, oid: commit, expect: found }]);
       if (pushed.kind === 'refused') return { kind: 'refused', reason: `the remote refuses ${ref}: ${pushed.reason}` };
-      if (pushed.kind === 'pushed' || tried < PUSH_TRIES) continue;
-      throw new SignalboxError('git-infrastructure', `${ref} was not pushed: ${pushed.reason}`);
+      reason = pushed.kind === 'pushed' ? 'it said so, but the remote does not show it' : pushed.reason;
     }
   });
 }
