@@ -46,6 +46,11 @@ export async function noteSeen(
   );
 }
 
+/** Waits whose time is over: of checks that ended without taking them away. One that goes on notes its wait anew. */
+export async function forgetPastWaits(db: Db): Promise<void> {
+  await execute(db, 'DELETE FROM external_waits WHERE until < now()');
+}
+
 export async function dropWaits(db: Db, workflowId: string): Promise<void> {
   await execute(db, 'DELETE FROM external_waits WHERE workflow_id = $1', [workflowId]);
 }
@@ -63,10 +68,11 @@ export async function waitsFor(
   );
 }
 
+/** Those whose time is not over. */
 export async function waitsOfTask(db: Db, repo: string, workItem: string): Promise<ExternalWait[]> {
   return query<ExternalWait>(
     db,
-    `SELECT ${COLUMNS} FROM external_waits WHERE repo = $1 AND work_item = $2 ORDER BY since, context`,
+    `SELECT ${COLUMNS} FROM external_waits WHERE repo = $1 AND work_item = $2 AND until >= now() ORDER BY since, context`,
     [repo, workItem],
   );
 }

@@ -2,6 +2,7 @@
 import type { TaskInput } from '../domain/pipeline/input.js';
 import { TERMINAL_STATES } from '../domain/tasks.js';
 import { transaction } from '../store/db.js';
+import { forgetPastWaits } from '../store/external-waits.js';
 import { forgetOldDeliveries } from '../store/hooks.js';
 import { dropJob, openAgentJobs, type Job } from '../store/jobs.js';
 import { addAgainToOutbox } from '../store/outbox.js';
@@ -23,6 +24,7 @@ export async function sweep(deps: EffectDeps, graceMs: number, since: Date | nul
   await startLostTasks(deps, graceMs);
   await dropLostJobs(deps, graceMs);
   await forgetOldDeliveries(deps.pool);
+  await forgetPastWaits(deps.pool);
 }
 
 /** Accepted tasks without a workflow of their generation are started (again). */

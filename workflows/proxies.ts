@@ -71,7 +71,10 @@ const STOP: ActivityOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** Work that nobody waits for: it may fail, the janitor of the host does it later. */
+/**
+ * Work that nobody waits for, so it may fail: what a task leaves on its host the janitor takes away later, and waits for
+ * a forge are forgotten in the sweep when their time is over. A check ref may stay on the remote.
+ */
 const BEST_EFFORT: ActivityOptions = {
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: '20s',
