@@ -55,7 +55,8 @@ export const showPullRequestBy =
   async ({ repo: id, workItem, version }) => {
     const done = await holdingPullRequest(pool, id, workItem, async () => {
       const row = await getPullRequest(pool, id, workItem);
-      if (row === null || row.shown >= version) return true;
+      // A later change has a wish of its own, which shows this one as well: only the newest is tried again.
+      if (row === null || row.shown >= version || row.wanted > version) return true;
       const repo = await getRepo(pool, id);
       const task = await getTask(pool, id, workItem);
       if (repo === null || task === null) return true;
