@@ -131,5 +131,14 @@ async function mergeTrees(gate: Gate, ours: string, theirs: string, attributes: 
   const [tree = '', ...rest] = result.stdout.split('\0');
   if (result.code === 0) return { kind: 'merged', tree: tree.trim() };
   const paths = [...new Set(rest.filter((name) => name !== ''))];
-  return { kind: 'conflict', conflict: { paths: paths.slice(0, 200), hunks: await conflictHunks(gate, tree, paths) } };
+  return { kind: 'conflict', conflict: { paths: firstPaths(paths), hunks: await conflictHunks(gate, tree, paths) } };
+}
+
+const MAX_PATHS = 200;
+/** Characters of all paths that are told, which go into histories. */
+const MAX_PATH_TEXT = 16 * 1024;
+
+function firstPaths(paths: readonly string[]): string[] {
+  let room = MAX_PATH_TEXT;
+  return paths.slice(0, MAX_PATHS).filter((path) => (room -= path.length) >= 0);
 }

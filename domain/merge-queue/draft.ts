@@ -12,7 +12,7 @@ export interface Draft {
 
 const SETTLED_KEPT = 200;
 const DURATIONS_KEPT = 20;
-/** Conflicts and red checks carry up to 32 KiB of text; only the newest keep it, the rows have the rest. */
+/** Conflicts and red checks carry up to 32 KiB of text, and paths; only the newest keep them, the rows have the rest. */
 const SETTLED_WITH_TEXT = 5;
 /** Blocks that are tried again on a timer; the others wait for a person (any change of a gate tries them too). */
 const clearsItself = (block: QueueBlock): boolean => block.clearedBy === null || block.code === 'foreign-lock';
@@ -122,8 +122,8 @@ export function putBack(entry: QueueEntry): void {
   Object.assign(entry, { startedAt: null, held: false, retryAt: null });
 }
 
-function withoutText(outcome: MergeOutcome): MergeOutcome {
-  if (outcome.kind === 'conflict') return { ...outcome, conflict: { paths: outcome.conflict.paths, hunks: '' } };
+export function withoutText(outcome: MergeOutcome): MergeOutcome {
+  if (outcome.kind === 'conflict') return { ...outcome, conflict: { paths: [], hunks: '' } };
   if (outcome.kind === 'red' && outcome.failed) return { ...outcome, failed: { ...outcome.failed, tail: '' } };
   return outcome;
 }

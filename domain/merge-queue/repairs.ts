@@ -11,6 +11,7 @@
  */
 import { endRepair, putBack, type Draft } from './draft.js';
 import { heldByRepair } from './order.js';
+import { overlap, sharedPaths } from './path-ids.js';
 import type { QueueEntry, Repair } from './state.js';
 
 /** What is not remembered is waited for by none. */
@@ -33,21 +34,21 @@ export function waitForRepair(d: Draft, entry: QueueEntry, paths: readonly strin
   const repair = d.s.repairs.find((other) => other.task !== entry.request.task && mayBeWaitedFor(d, other, paths));
   if (repair === undefined || patience <= d.now) return false;
   putBack(entry);
-  const shared = repair.paths.filter((path) => paths.includes(path));
+  const shared = sharedPaths(paths, repair.paths);
   entry.patience = patience;
-  entry.waitsFor = { task: repair.task, paths: paths.slice(0, PATHS_KEPT), until: Math.min(patience, repair.until) };
+  // What they share comes first, so that a list that is cut still tells why it waits. Of what is cut nothing is known:
+  // at worst the entry goes on too soon, and the next plan, which knows all of its paths, makes it wait again.
+  const known = [...new Set([...shared, ...paths])].slice(0, PATHS_KEPT);
+  entry.waitsFor = { task: repair.task, paths: known, until: Math.min(patience, repair.until) };
   entry.detail = `waits for the repair of ${repair.task}, which touches ${some(shared)} as well`;
   return true;
 }
 
 function mayBeWaitedFor(d: Draft, repair: Repair, paths: readonly string[]): boolean {
-  if (repair.until <= d.now || !overlaps(repair, paths)) return false;
+  if (repair.until <= d.now || !overlap(repair.paths, paths)) return false;
   const back = d.s.entries.find((e) => e.request.task === repair.task);
   return back === undefined || !heldByRepair(back);
 }
-
-const overlaps = (repair: Repair, paths: readonly string[]): boolean =>
-  repair.paths.some((path) => paths.includes(path));
 
 /** Whoever waits for what is over, or has waited long enough, goes on. */
 export function releaseWaiting(d: Draft): void {
@@ -55,7 +56,7 @@ export function releaseWaiting(d: Draft): void {
   for (const entry of d.s.entries) {
     if (entry.waitsFor == null) continue;
     const { task, paths } = entry.waitsFor;
-    const repair = d.s.repairs.find((other) => other.task === task && overlaps(other, paths));
+    const repair = d.s.repairs.find((other) => other.task === task && overlap(other.paths, paths));
     if (repair !== undefined && (entry.patience ?? 0) > d.now) {
       entry.waitsFor = { task, paths, until: Math.min(repair.until, entry.patience ?? repair.until) };
     } else {
@@ -65,7 +66,15 @@ export function releaseWaiting(d: Draft): void {
 }
 
 const SHOWN = 3;
-const some = (paths: readonly string[]): string =>
-  paths.length <= SHOWN
-    ? paths.join(', ')
-    : `${paths.slice(0, SHOWN).join(', ')} and ${paths.length - SHOWN} more paths`;
+const WIDTH = 40;
+
+function some(paths: readonly string[]): string {
+  const shown = paths.slice(0, SHOWN).map(endOf).join(', ');
+  return paths.length <= SHOWN ? shown : `${shown} and ${paths.length - SHOWN} more paths`;
+}
+
+/** By characters, not by halves of them. */
+function endOf(path: string): string {
+  const characters = Array.from(path);
+  return characters.length <= WIDTH ? path : `…${characters.slice(1 - WIDTH).join('')}`;
+}

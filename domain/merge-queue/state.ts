@@ -62,7 +62,7 @@ export interface QueueEntry {
   retryAt: number | null;
   tries: number;
   detail: string | null;
-  /** The repair that it waits for (repairs.ts), in which paths, until when (epoch ms); absent or null = none. */
+  /** The repair that it waits for (repairs.ts), in which paths (or ids of them, path-ids.ts), until when (epoch ms); absent or null = none. */
   waitsFor?: { task: string; paths: string[]; until: number } | null;
   /** Epoch ms from which it waits for no repair; absent = it never did. */
   patience?: number;
@@ -71,6 +71,7 @@ export interface QueueEntry {
 /** A task that was sent back to mend a conflict, and has neither landed nor left since. */
 export interface Repair {
   task: string;
+  /** Or ids of them (path-ids.ts). */
   paths: string[];
   /** Epoch ms from which nobody waits for it. */
   until: number;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { carry, unpack } from '../../../domain/merge-queue/carry.js';
 import { queueView } from '../../../domain/merge-queue/view.js';
 import { REPAIR_WAIT, request, World, type Nature } from './world.js';
 
@@ -131,4 +132,46 @@ test('a base that somebody pushed to is looked at, once; a look that fails holds
   expect(outcome(world, 2)).toBe('landed');
   expect(predictions(world)).toBe(before + 1);
   expect(world.state.calls).toEqual([]);
+});
+
+test('a thousand that wait, of 200 long paths each, are carried in less than a megabyte, and wait on', () => {
+  const world = new World();
+  const shared = ['a', 'b', 'c'].map((name) => `shared/${'deep/'.repeat(60)}${name}.ts`);
+  const paths = (n: number): string[] => [
+    ...Array.from({ length: 197 }, (_, i) => `${n}/${i}/${'deep/'.repeat(60)}x.ts`),
+    ...shared,
+  ];
+  enqueue(world, 1, { conflict: paths(1) });
+  enqueue(world, 2, { conflict: paths(2) });
+  const [waiting] = world.state.entries;
+  const [repair] = world.state.repairs;
+  const [settled] = world.state.settled;
+  if (waiting?.waitsFor == null || repair === undefined || settled === undefined) throw new Error('nobody waits');
+  const oid = 'f'.repeat(40);
+  const words = { head: oid, entry: oid.slice(8), title: 'A title of a common length, as people write them' };
+  const others = Array.from({ length: 999 }, (_, i) => {
+    return { ...waiting, seq: waiting.seq + 1 + i, request: { ...request(i + 100), ...words } };
+  });
+  const carried = carry({
+    ...world.state,
+    settled: Array.from({ length: 200 }, () => settled),
+    entries: [waiting, ...others],
+    repairs: [...Array.from({ length: 49 }, (_, i) => ({ ...repair, task: task(i + 100) })), repair],
+  });
+  const text = JSON.stringify(carried);
+  expect(Buffer.byteLength(text)).toBeLessThan(1_000_000);
+  const { repairs, ...whole } = JSON.parse(text) as typeof carried;
+  world.state = unpack('web', 'main', {
+    ...{ ...whole, repairs: repairs.slice(-1), settled: world.state.settled },
+    entries: whole.entries.slice(0, 1),
+  });
+  world.feed({ kind: 'tick' });
+  work(world);
+  expect(waitsFor(world, 2)).toBe(task(1));
+  // Ids and paths know each other.
+  enqueue(world, 3, { conflict: shared.slice(2) });
+  expect(waitsFor(world, 3)).toBe(task(1));
+  world.feed({ kind: 'taskEnded', task: task(1) });
+  work(world);
+  expect(outcome(world, 2)).toBe('conflict');
 });
