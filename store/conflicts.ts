@@ -11,14 +11,17 @@ export async function liveWork(db: Db, repo: string, base: string): Promise<stri
     `SELECT work_item AS "workItem" FROM tasks
       WHERE repo = $1 AND state NOT IN ('done', 'failed', 'cancelled')
         -- What is stacked on other work merges otherwise than its head alone.
-        AND stack_base IS NULL AND EXISTS (SELECT 1 FROM repos WHERE id = $1 AND base = $2)
+        AND stack_base IS NULL AND NOT EXISTS (SELECT 1 FROM merge_entries m
+          WHERE m.repo = $1 AND m.base = $2 AND m.work_item = tasks.work_item
+            AND m.outcome IS NULL AND m.request->>'stackBase' IS NOT NULL)
+        AND EXISTS (SELECT 1 FROM repos WHERE id = $1 AND base = $2)
       ORDER BY head IS NULL, tasks.updated_at DESC, work_item`,
     [repo, base],
   );
   return rows.map(({ workItem }) => workItem);
 }
 
-/** The heads that wait in the queue of a base branch, oldest first. */
+/** The heads that wait in the queue of a base branch, oldest first; without stacked ones, as in `liveWork`. */
 export async function queuedHeads(
   db: Db,
   repo: string,
@@ -27,7 +30,10 @@ export async function queuedHeads(
   return query(
     db,
     `SELECT entry, work_item AS "workItem", head FROM merge_entries
-      WHERE repo = $1 AND base = $2 AND outcome IS NULL ORDER BY created_at, entry`,
+      WHERE repo = $1 AND base = $2 AND outcome IS NULL AND request->>'stackBase' IS NULL
+        AND NOT EXISTS (SELECT 1 FROM tasks t
+          WHERE t.repo = $1 AND t.work_item = merge_entries.work_item AND t.stack_base IS NOT NULL)
+      ORDER BY created_at, entry`,
     [repo, base],
   );
 }

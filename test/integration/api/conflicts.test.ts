@@ -128,6 +128,23 @@ test('work that is ahead in the queue is in the way of what comes after it; what
   for (const workItem of [first, third]) await over(workItem);
 });
 
+test('stacked work is left out, in the queue as well, and what it was flagged for is forgotten', async () => {
+  const from = yard.world.base();
+  const one = await work({ 's.txt': '1\n' }, { from });
+  const [two, three] = [await work({ 's.txt': '2\n' }, { from }), await work({ 's.txt': '3\n' }, { from })];
+  yard.world.personPush({ 's.txt': 'base\n' });
+  expect((await scan()).flags.map(({ task }) => task).sort()).toEqual(
+    [one, two, three].map((name) => `web/${name}`).sort(),
+  );
+  const head = (workItem: string): string => yard.world.remoteRef(`refs/signalbox/heads/${workItem}`);
+  await execute(api.database.pool, 'UPDATE tasks SET stack_base = $2 WHERE work_item = $1', [one, from]);
+  await insertEntry(api.database.pool, yard.world.request(one, head(one)));
+  await insertEntry(api.database.pool, { ...yard.world.request(two, head(two)), stackBase: from });
+  expect(await scan()).toMatchObject({ flags: [{ task: `web/${three}` }], scan: { scanned: 1, heads: 1 } });
+  await execute(api.database.pool, `DELETE FROM merge_entries`);
+  for (const workItem of [one, two, three]) await over(workItem);
+});
+
 test('an entry that waits for the repair of another one says so to whoever asks', async () => {
   const [first, second] = [await yard.task(), await yard.task()];
   const world = new World();
