@@ -4,6 +4,8 @@ import type { Gate } from './gate.js';
 
 const MAX_HUNKS = 32 * 1024;
 const CONTEXT = 3;
+/** Bytes of a file beyond which nothing of it is shown: git reads it whole, while others wait for the gate. */
+const MAX_SHOWN = 4 * 1024 * 1024;
 
 /** The conflicted regions of `tree`, which git wrote with its markers, with some lines around; cut to 32 KiB. */
 export async function conflictHunks(gate: Gate, tree: string, paths: readonly string[]): Promise<string> {
@@ -12,7 +14,7 @@ export async function conflictHunks(gate: Gate, tree: string, paths: readonly st
     if (out.length >= MAX_HUNKS) break;
     const size = await gate.run(['cat-file', '-s', `${tree}:${path}`], { answers: [0, 128] });
     // Deleted on one side, or a directory against a file: there is no text to show.
-    const small = size.code === 0 && Number(size.stdout) <= 4 * 1024 * 1024;
+    const small = size.code === 0 && Number(size.stdout) <= MAX_SHOWN;
     const shown = small ? await gate.run(['cat-file', 'blob', `${tree}:${path}`], { answers: [0, 128] }) : null;
     const text = shown?.code === 0 && !shown.stdout.includes('\0') ? regions(shown.stdout) : '';
     out += `--- ${path}\n${text === '' ? '(no text to show: added, deleted, renamed or binary)\n' : text}`;
@@ -31,11 +33,30 @@ export async function withOrigin(
   { base, common, head }: { base: string; common: string; head: string },
 ): Promise<ConflictFacts> {
   const sides = [];
-  for (const path of conflict.paths.slice(0, SIDES)) {
-    const change = async (to: string): Promise<string> => cutSide(await changeOf(gate, common, to, path));
+  const paths = conflict.paths.slice(0, SIDES);
+  const unfit = new Set<string>();
+  for (const commit of [base, common, head]) {
+    for (const path of await unfitAt(gate, commit, paths)) unfit.add(path);
+  }
+  for (const path of paths) {
+    const change = async (to: string): Promise<string> =>
+      unfit.has(path) ? UNFIT : cutSide(await changeOf(gate, common, to, path));
     sides.push({ path, base: await change(base), head: await change(head) });
   }
   return { ...conflict, origin: { head, common, sides } };
+}
+
+const UNFIT = '(too large to show, or no file)';
+
+/** Those of the paths that are too large there, or a directory. */
+async function unfitAt(gate: Gate, commit: string, paths: readonly string[]): Promise<string[]> {
+  const { stdout } = await gate.run(['--literal-pathspecs', 'ls-tree', '-l', '-z', commit, '--', ...paths]);
+  return stdout.split('\0').flatMap((line) => {
+    const entry = /^\d+ (\w+) [0-9a-f]+ +(\d+|-)\t/.exec(line);
+    if (entry === null) return [];
+    const fits = entry[1] === 'blob' ? Number(entry[2]) <= MAX_SHOWN : entry[1] === 'commit';
+    return fits ? [] : [line.slice(entry[0].length)];
+  });
 }
 
 /** What happened to one path; '' = nothing, as for one that was renamed away. */
