@@ -18,8 +18,8 @@ import type { GitHost } from './host.js';
 const MAX_PATHS = 50;
 /** Pairs without a common history that one call steps over. */
 const MAX_UNRELATED = 50;
-/** Pairs of one call: each leaves some trees, which are to fit into memory. */
-const AT_ONCE = 2500;
+/** Pairs of one call: each leaves trees, and files with markers, until the scratch directory is emptied after it. */
+const AT_ONCE = 250;
 const MEMORY = '/dev/shm';
 /** Bytes that must be free there; containers often have 64 MiB. */
 const ROOM = 1024 ** 3;
