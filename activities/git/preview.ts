@@ -10,8 +10,10 @@ import { hasObject, readCommit, withGate, type Gate } from './gate.js';
 import type { GitHost } from './host.js';
 import { landingOf } from './landing-choice.js';
 import { withScratch } from './merge-pairs.js';
+import { openObjects } from './objects.js';
 import { readRange } from './range.js';
 import { baseRef, headRef, readRemote } from './remote.js';
+import { rangeFault } from './validate.js';
 
 export interface MergePreview {
   /** Where base is. */
@@ -34,47 +36,70 @@ export async function previewLanding(
   repo: Repo,
   { workItem, head, stackBase }: { workItem: string; head: string; stackBase: string | null },
 ): Promise<MergePreview> {
-  return withGate(host, repo, async (gate) => {
-    const refs = [baseRef(repo), headRef(repo, workItem)];
+  const refs = [baseRef(repo), headRef(repo, workItem)];
+  const found = await withGate(host, repo, async (gate) => {
     const base = (await readRemote(gate, refs, head)).get(baseRef(repo));
     if (base === undefined) throw new SignalboxError('not-found', `the remote has no branch ${repo.base}`);
     if (!(await hasObject(gate, head))) throw new SignalboxError('not-found', `the remote has no commit ${head}`);
-    const range = await readRange(gate, base, head);
-    const branch = stackBase === null ? { head } : { head, stackBase };
-    const choice = await landingOf(gate, branch, base, range.kind === 'range' ? range.commits : []);
-    const { strategy } = choice;
-    const facts = { base, head, paths: [], hunks: '', strategy };
-    const baseCommit = await readCommit(gate, base);
-    if (range.kind === 'unrelated') throw new SignalboxError('not-acceptable', range.reason);
-    if (range.kind === 'contained') return { ...facts, kind: 'contained', tree: baseCommit.tree };
-    const attributes = await baseAttributes(gate, base);
-    const made = await withScratch(host, (scratch) =>
-      computeLanding(inScratch(gate, scratch), {
-        entry: { ...{ repo: repo.id, base: repo.base, task: `${repo.id}/${workItem}`, workItem }, ...NOBODY, head },
-        ...{ strategy, baseOid: base, attributes, landingMessage: 'Preview' },
-        ...(choice.stackBase !== undefined && { stackBase: choice.stackBase }),
-        timestamp: planTimestamp('1970-01-01T00:00:00Z', baseCommit.committer),
-      }),
-    );
-    switch (made.kind) {
-      case 'computed':
-        return { ...facts, kind: 'clean', tree: made.tree };
-      case 'contained':
-        return { ...facts, kind: 'contained', tree: baseCommit.tree };
-      case 'conflict':
-        return { ...facts, kind: 'conflict', ...made.conflict, tree: null };
-      case 'refused':
-        throw new SignalboxError('not-acceptable', made.reason);
-    }
+    return { gate, base, attributes: await baseAttributes(gate, base) };
   });
+  const branch = stackBase === null ? { head } : { head, stackBase };
+  return withScratch(host, (scratch) =>
+    inScratch(found.gate, scratch, (gate) => preview(gate, { ...found, workItem, branch })),
+  );
+}
+
+interface Inputs {
+  base: string;
+  attributes: string | null;
+  workItem: string;
+  branch: { head: string; stackBase?: string };
+}
+
+async function preview(gate: Gate, { base, attributes, workItem, branch }: Inputs): Promise<MergePreview> {
+  const { repo } = gate;
+  const { head } = branch;
+  const range = await readRange(gate, base, head);
+  if (range.kind === 'unrelated') throw new SignalboxError('not-acceptable', range.reason);
+  const choice = await landingOf(gate, branch, base, range.kind === 'range' ? range.commits : []);
+  const { strategy } = choice;
+  const facts = { base, head, paths: [], hunks: '', strategy };
+  const baseCommit = await readCommit(gate, base);
+  if (range.kind === 'contained') return { ...facts, kind: 'contained', tree: baseCommit.tree };
+  const fault = await rangeFault(gate, range, head);
+  if (fault !== null) throw new SignalboxError('not-acceptable', fault);
+  const made = await computeLanding(gate, {
+    entry: { ...{ repo: repo.id, base: repo.base, task: `${repo.id}/${workItem}`, workItem }, ...NOBODY, head },
+    ...{ strategy, baseOid: base, attributes, landingMessage: 'Preview' },
+    ...(choice.stackBase !== undefined && { stackBase: choice.stackBase }),
+    timestamp: planTimestamp('1970-01-01T00:00:00Z', baseCommit.committer),
+  });
+  switch (made.kind) {
+    case 'computed':
+      return { ...facts, kind: 'clean', tree: made.tree };
+    case 'contained':
+      return { ...facts, kind: 'contained', tree: baseCommit.tree };
+    case 'conflict':
+      return { ...facts, kind: 'conflict', ...made.conflict, tree: null };
+    case 'refused':
+      throw new SignalboxError('not-acceptable', made.reason);
+  }
 }
 
 /** Nothing is pushed, so it is nobody's entry. */
 const NOBODY = { generation: 0, try: 0, entry: 'preview' };
 
-/** The gate, with what is written going elsewhere. */
-function inScratch(gate: Gate, scratch: string): Gate {
-  const env = { GIT_OBJECT_DIRECTORY: scratch, GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(gate.dir, 'objects') };
-  const run: Gate['run'] = (args, call = {}) => gate.run(args, { ...call, env: { ...call.env, ...env } });
-  return { ...gate, run, text: async (args, call) => (await run(args, call)).stdout.replace(/\n$/, '') };
+/** The gate without its lock: it is only read, and what is written goes elsewhere. */
+async function inScratch<T>(held: Gate, scratch: string, use: (gate: Gate) => Promise<T>): Promise<T> {
+  const { host, dir } = held;
+  const env = { GIT_OBJECT_DIRECTORY: scratch, GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(dir, 'objects') };
+  const run: Gate['run'] = (args, call = {}) =>
+    host.git.run(args, { gitDir: dir, ...call, env: { ...call.env, ...env } });
+  const objects = openObjects(host.git, dir);
+  try {
+    const text: Gate['text'] = async (args, call) => (await run(args, call)).stdout.replace(/\n$/, '');
+    return await use({ ...held, objects, run, text });
+  } finally {
+    await objects.close();
+  }
 }

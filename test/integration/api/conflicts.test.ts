@@ -249,6 +249,11 @@ test('the preview says what landing now would come to, and why where it cannot',
   expect(conflict.hunks).toMatch(/theirs[\s\S]*mine/);
   await move(one, { 'p.txt': 'theirs\n' }, { from: base });
   expect(await preview(one)).toMatchObject({ kind: 'contained' });
+  await move(one, { '.signalbox/pipeline.yaml': 'mine\n' }, { from: base });
+  expect(await preview(one)).toEqual({
+    available: false,
+    reason: expect.stringMatching(/^a change of \.signalbox/) as string,
+  });
   await execute(api.database.pool, 'UPDATE tasks SET head = $2 WHERE work_item = $1', [one, 'f'.repeat(40)]);
   expect(await preview(one)).toMatchObject({
     available: false,
