@@ -67,6 +67,26 @@ export async function notePullRequestError(db: Db, repo: string, workItem: strin
   ]);
 }
 
+/**
+ * Notes that `next` is about to be pushed on the branch, over `found` (null = nothing is lost by it). False, and nothing
+ * is noted, when `found` is not a commit that was pushed there before.
+ */
+export async function claimBranch(
+  db: Db,
+  repo: string,
+  workItem: string,
+  { found, next }: { found: string | null; next: string },
+): Promise<boolean> {
+  const touched = await execute(
+    db,
+    `UPDATE pull_requests
+        SET pushed = array_append(array_remove(coalesce(pushed, array_remove(ARRAY[$3::text], NULL)), $4), $4)
+      WHERE repo = $1 AND work_item = $2 AND ($3::text IS NULL OR pushed IS NULL OR $3 = ANY (pushed))`,
+    [repo, workItem, found, next],
+  );
+  return touched > 0;
+}
+
 /** Runs `action` unless somebody else is at the same pull request just now: then null. */
 export async function holdingPullRequest<T>(
   pool: Pool,

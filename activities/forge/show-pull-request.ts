@@ -21,6 +21,7 @@ import { taskName, TERMINAL_STATES } from '../../domain/tasks.js';
 import type { Pool } from '../../store/db.js';
 import { entryOfHead, type MergeEntry } from '../../store/merge-entries.js';
 import {
+  claimBranch,
   getPullRequest,
   holdingPullRequest,
   notePullRequest,
@@ -81,9 +82,13 @@ async function show(host: GitHost, pool: Pool, repo: Repo, task: Task, row: Pull
   const live = landing !== 'over' && !TERMINAL_STATES.includes(task.state);
   // A head that is about to land may be on the branch rewritten already.
   const wish = { workItem: task.workItem, head: task.head, onlyMissing: landing === 'queued' };
-  const followed = live ? await followHead(host, repo, wish) : null;
+  const followed = live ? await followHead(host, repo, wish, (...claim) => claimBranch(pool, ...claim)) : null;
   if (followed?.kind === 'refused') {
     throw new SignalboxError('forge-refused', `the remote refuses ${branch}: ${followed.reason}`);
+  }
+  if (followed?.kind === 'foreign') {
+    const reason = `somebody else pushed ${followed.found} on ${branch}; it stays until the branch is deleted or moved to ${task.head}`;
+    throw new SignalboxError('forge-refused', reason);
   }
   const found = await forge.findPullRequest(branch, repo.base);
   const text = pullRequestText(task, repo.base);

@@ -3,6 +3,8 @@ import { Context } from '@temporalio/activity';
 import type { GitActivities } from '../../workflows/activities.js';
 import type { Pool } from '../../store/db.js';
 import type { HostPaths } from '../paths.js';
+import { claimBranch } from '../../store/pull-requests.js';
+import type { Announcing } from './head-branch.js';
 import { awaitRecordedBy } from '../forge/await-recorded.js';
 import type { SecretLookup } from './auth.js';
 import { createGitHost, type GitHost } from './host.js';
@@ -35,7 +37,11 @@ export function createGitActivities(
   deps: GitDeps,
 ): Pick<GitActivities, 'prepareLanding' | 'publishLanding' | 'fenceLanding' | 'predictConflicts'> {
   const host = gitHostFor(deps);
-  const landings = createLandings(host, landingRecords(deps.pool), stopRequested, awaitRecordedBy(deps.lookup));
+  const announcing: Announcing = {
+    claim: (...claim) => claimBranch(deps.pool, ...claim),
+    recorded: awaitRecordedBy(deps.lookup),
+  };
+  const landings = createLandings(host, landingRecords(deps.pool), stopRequested, announcing);
   return {
     prepareLanding: (...args) => beating(() => landings.prepareLanding(...args)),
     publishLanding: (...args) => beating(() => landings.publishLanding(...args)),

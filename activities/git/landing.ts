@@ -11,7 +11,7 @@ import type {
 import { followCheckout } from './checkout.js';
 import { fence } from './fence.js';
 import { withGate } from './gate.js';
-import type { AwaitRecorded } from './head-branch.js';
+import { UNANNOUNCED, type Announcing } from './head-branch.js';
 import type { GitHost, LandingRecords } from './host.js';
 import { prepare } from './prepare.js';
 import { publish, type PublishVerdict } from './publish.js';
@@ -27,7 +27,7 @@ export function createLandings(
   host: GitHost,
   records: LandingRecords,
   stopRequested: () => void = () => undefined,
-  recorded: AwaitRecorded = () => Promise.resolve(),
+  announcing: Announcing = UNANNOUNCED,
 ): Landings {
   return {
     async prepareLanding(request, acceptTip) {
@@ -36,7 +36,7 @@ export function createLandings(
     },
     async publishLanding(plan, verdict) {
       const repo = await requireRepo(records, plan.entry.repo);
-      return withGate(host, repo, (gate) => publish(gate, records, plan, verdict, stopRequested, recorded));
+      return withGate(host, repo, (gate) => publish(gate, records, plan, verdict, stopRequested, announcing));
     },
     async fenceLanding(id, _base, plan) {
       const repo = await requireRepo(records, id);

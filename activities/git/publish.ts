@@ -13,7 +13,7 @@ import { blobsIn } from './blobs.js';
 import { computePlan, type Computed } from './compute.js';
 import { followCheckout } from './checkout.js';
 import { hasObject, isAncestor, type Gate } from './gate.js';
-import { announceLanding, type AwaitRecorded } from './head-branch.js';
+import { announceLanding, UNANNOUNCED, type Announcing } from './head-branch.js';
 import type { LandingRecords } from './host.js';
 import { baseRef, headRef, push, readRemote, tipRef } from './remote.js';
 import { pushRefused, resolvePlan, tipFor, type Resolution } from './resolve.js';
@@ -31,8 +31,8 @@ export async function publish(
   verdict: PublishVerdict,
   /** Throws if the caller was told to stop; asked directly before the push, never after. */
   stopRequested: () => void,
-  /** Waits for the forge, where one shows the landing. */
-  recorded: AwaitRecorded = () => Promise.resolve(),
+  /** For the forge, where one shows the landing. */
+  announcing: Announcing = UNANNOUNCED,
 ): Promise<PublishResult> {
   const locked = await clearRemoteLocks(gate);
   if (locked !== null) return { kind: 'blocked', block: locked };
@@ -50,7 +50,7 @@ export async function publish(
   if (!(await isAncestor(gate, plan.baseOid, plan.commit))) {
     throw new SignalboxError('internal', `plan ${plan.plan}: ${plan.commit} is not made on ${plan.baseOid}`);
   }
-  await announceLanding(gate, plan, recorded);
+  await announceLanding(gate, plan, announcing);
   const tip = await tipFor(gate, plan, plan.lastTip);
   const held = await gatedBy(gate, records, plan);
   if (held !== null) return held;
