@@ -135,7 +135,7 @@ test('whatever is lost, repeated, late or dies: one at a time, none twice, none 
       landings += world.pushes.size;
       waits += world.repairs.waits;
     }),
-    { numRuns: 400 },
+    { numRuns: 150 },
   );
   expect(landings).toBeGreaterThan(200);
   expect(waits).toBeGreaterThan(50);
@@ -161,7 +161,7 @@ test('a bigger queue comes out in the order of urgency, then age, and nobody wai
       );
       expect(head).toEqual(urgency.slice(0, AGING).map(([i]) => i));
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 });
 
@@ -201,7 +201,7 @@ test('what is carried from run to run comes out as it was, and what only waits w
       const carried = JSON.parse(JSON.stringify(carry(world.state))) as CarriedQueue;
       expect(unpack('web', 'main', carried)).toEqual({ ...world.state, mirrored: '' });
     }),
-    { numRuns: 50 },
+    { numRuns: 20 },
   );
   const world = new World();
   world.trusting = true;

@@ -2,14 +2,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adoptRemote } from '../../../activities/git/adopt.js';
-import { pushHead } from '../../../activities/git/heads.js';
-import type { GitHost } from '../../../activities/git/host.js';
-import { createLandings, type Landings } from '../../../activities/git/landing.js';
-import type { LandingPlan } from '../../../domain/merge-queue/types.js';
-import type { RepoAuth } from '../../../domain/repos.js';
-import { git, makeWorld, type World } from '../../support/git.js';
-import { serveGit } from '../../support/git-server.js';
+import { adoptRemote } from '../../activities/git/adopt.js';
+import { pushHead } from '../../activities/git/heads.js';
+import type { GitHost } from '../../activities/git/host.js';
+import { createLandings, type Landings } from '../../activities/git/landing.js';
+import type { LandingPlan } from '../../domain/merge-queue/types.js';
+import type { RepoAuth } from '../../domain/repos.js';
+import { git, makeWorld, type World } from '../support/git.js';
+import { serveGit } from '../support/git-server.js';
 
 interface Kind {
   remote: string;
