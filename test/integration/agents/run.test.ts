@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cleanUpTask } from '../../../activities/agents/clean-up.js';
 import { janitor } from '../../../activities/agents/janitor.js';
 import { markedProcesses } from '../../../activities/agents/processes.js';
@@ -16,7 +16,7 @@ import type { ScriptStep } from '../../../cli/demo/scripted-agent.js';
 import { stopRun } from '../../../activities/agents/stop.js';
 import type { RunReport } from '../../../domain/agents/types.js';
 import { putProfile } from '../../../store/agent-profiles.js';
-import { flagOf } from '../../../store/conflicts.js';
+import { flagOf, lastScan } from '../../../store/conflicts.js';
 import { getJob } from '../../../store/jobs.js';
 import { runKeys } from '../../../store/run-keys.js';
 import { getRun } from '../../../store/runs.js';
@@ -179,24 +179,32 @@ describe('a run', () => {
 });
 
 it('a new head is looked at as soon as it is there, and what it does not merge with is named to the next run', async () => {
+  // Of its own: no other heads to look at, and no look of another test that is still on its way.
+  const own = await makeAgentWorld();
+  onTestFinished(() => own.end());
+  // A run waits only so long for the look, which goes on meanwhile.
+  const soon = (look: () => Promise<void>): Promise<void> => vi.waitFor(look, { timeout: 30_000, interval: 50 });
   const write = (file: string, text: string): ScriptStep[] => [{ write: file, text }, { commit: file }];
   const steps = { 'development@1': write('src/a.txt', 'mine\n'), development: write('src/b.txt', 'more\n') };
-  const input = await w.request(steps, { stage: { commits: 'required' } });
+  const input = await own.request(steps, { stage: { commits: 'required' } });
   const { workItem } = input.run;
-  const first = await w.run(input);
-  expect(await flagOf(w.host.pool, 'web', workItem)).toBeNull();
-  const base = w.world.personPush({ 'src/a.txt': 'theirs\n' });
-  const next = await w.again(input, { head: first.head });
-  const second = await w.run(next);
+  const first = await own.run(input);
+  const seen = [{ task: `web/${workItem}`, head: first.head }];
+  await soon(async () => expect(await lastScan(own.host.pool, 'web', 'main')).toMatchObject({ live: seen }));
+  expect(await flagOf(own.host.pool, 'web', workItem)).toBeNull();
+  const base = own.world.personPush({ 'src/a.txt': 'theirs\n' });
+  const next = await own.again(input, { head: first.head });
+  const second = await own.run(next);
   expect(kindOf(second)).toBe('passed');
   const against = [{ kind: 'base', name: 'main', oid: base, paths: ['src/a.txt'] }];
-  expect(await flagOf(w.host.pool, 'web', workItem)).toMatchObject({ head: second.head, against });
-  const prompt = (runId: string): string => readFileSync(runFiles(w.host.paths.run(runId)).prompt, 'utf8');
+  const raised = { head: second.head, against };
+  await soon(async () => expect(await flagOf(own.host.pool, 'web', workItem)).toMatchObject(raised));
+  const prompt = (runId: string): string => readFileSync(runFiles(own.host.paths.run(runId)).prompt, 'utf8');
   expect(prompt(next.run.runId)).not.toContain('Predicted conflict');
-  const last = await w.again(next, { head: second.head });
-  await w.run(last);
+  const last = await own.again(next, { head: second.head });
+  await own.run(last);
   expect(prompt(last.run.runId)).toContain(`at \`${base}\`: merge it and resolve: \`src/a.txt\``);
-});
+}, 120_000);
 
 describe('a run directory that an agent wrote in', () => {
   const attack = (script: string): ScriptStep => ({
