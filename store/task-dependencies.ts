@@ -12,12 +12,13 @@ export async function addDependencies(
   dependencies: readonly Dependency[],
 ): Promise<void> {
   for (const [i, to] of dependencies.entries()) {
-    if (to.repo === repo && to.workItem === workItem) throw itself(i, taskName(repo, workItem));
+    if (to.repo === repo && to.workItem === workItem)
+      throw refused(i, taskName(repo, workItem), 'would be this task itself');
     // The lock keeps its repository from being deleted meanwhile.
     const there = await queryOne(tx, 'SELECT 1 FROM tasks WHERE repo = $1 AND work_item = $2 FOR SHARE', [
       ...[to.repo, to.workItem],
     ]);
-    if (there === null) throw unknown(i, taskName(to.repo, to.workItem));
+    if (there === null) throw refused(i, taskName(to.repo, to.workItem), 'there is no such task');
     await execute(
       tx,
       `INSERT INTO task_dependencies (repo, work_item, depends_on_repo, depends_on_item, on_failure, stack)
@@ -27,15 +28,10 @@ export async function addDependencies(
   }
 }
 
-const itself = (index: number, value: string): SignalboxError =>
-  new SignalboxError('not-acceptable', `dependsOn[${index}]: ${value} would be this task itself`, {
-    faults: [{ field: `dependsOn[${index}]`, value, message: 'would be this task itself' }],
-  });
-
-const unknown = (index: number, value: string): SignalboxError =>
-  new SignalboxError('not-acceptable', `dependsOn[${index}]: there is no task ${value}`, {
-    faults: [{ field: `dependsOn[${index}]`, value, message: 'there is no such task' }],
-  });
+const refused = (index: number, value: string, message: string): SignalboxError => {
+  const field = `dependsOn[${index}]`;
+  return new SignalboxError('not-acceptable', `${field}: ${message}`, { faults: [{ field, value, message }] });
+};
 
 /** What a task waits for, as the rows are now; one that was deleted counts as failed. */
 export async function dependenciesNow(db: Db, repo: string, workItem: string): Promise<DependencyNow[]> {

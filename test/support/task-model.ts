@@ -175,6 +175,7 @@ export class TaskModel {
         if (this.open.has(command.entry)) this.settle(command.entry, { kind: 'withdrawn', reason: command.reason });
         return;
       case 'changeEntry':
+      case 'letGo':
       case 'recordDecision':
       case 'mirror':
       case 'cleanUp':

@@ -180,7 +180,7 @@ it.each([
   [['repo', 'add', 'x', '--remote', '/r', '--checkout', 'foo'], 'checkout "foo": must be update'],
   [
     ['repo', 'add', 'x', '--remote', '/r', '--strategy', 'foo'],
-    'merge.strategy "foo": must be one of auto, rebase-ff, merge, squash',
+    'merge.strategy "foo": must be one of auto, rebase-ff, merge, squash, pr',
   ],
   [['agent-profile', 'set', 'x', '--adapter', 'foo', '--', 'a'], 'adapter "foo": must be command'],
   [['freeze', 'web', '--base', 'mian'], 'base "mian": web has no such base branch; allowed: main'],
